@@ -1,0 +1,224 @@
+"""The functions R may call: NumPy arrays in, a plain dict out.
+
+Every function returns ``{"ok": True, ...}`` or ``{"ok": False, "error": {...}}`` with
+the parts of the error as strings, since a Python exception reaches R without them.
+This module is importable without PyTorch, so that R can say what is missing.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from survivalgpu.errors import MissingTorchError, SurvivalGPUError
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise MissingTorchError(
+            "torch",
+            f"PyTorch cannot be loaded by {sys.executable} ({error}).",
+            "Install it there: pip install torch.",
+        ) from error
+
+
+def _plain(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return errors raised on purpose as a dict; others pass and are chained by R."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            _require_torch()
+            return {"ok": True, **function(*args, **kwargs)}
+        except SurvivalGPUError as error:
+            return {"ok": False, "error": error.parts()}
+
+    return wrapped
+
+
+@_plain
+def fit_cox(
+    x: np.ndarray,
+    y: np.ndarray,
+    strata: np.ndarray | None,
+    offset: np.ndarray | None,
+    weights: np.ndarray | None,
+    init: np.ndarray | None,
+    ties: str,
+    device: str,
+    iter_max: int,
+    eps: float,
+    toler_chol: float,
+    uncentred: np.ndarray,
+    resid: bool,
+) -> dict[str, Any]:
+    """Fit one Cox model, checked by the front end, and return survival's quantities.
+
+    Parameters
+    ----------
+    x : ndarray
+        ``(n, p)`` float64, any memory order, never written to; ``p`` may be 0.
+    y : ndarray
+        ``(n, 2)`` time, status or ``(n, 3)`` start, stop, status.
+    strata : ndarray or None
+        ``(n,)`` labels of strata.
+    offset, weights : ndarray or None
+        ``(n,)`` float64.
+    init : ndarray or None
+        ``(p,)`` initial values.
+    ties : str
+        ``"efron"`` or ``"breslow"``.
+    device : str
+        As :func:`survivalgpu.device.resolve_device` takes it.
+    iter_max, eps, toler_chol
+        See :class:`survivalgpu.newton.NewtonControl`.
+    uncentred : ndarray
+        ``(p,)`` bool, columns that are neither centred nor scaled.
+    resid : bool
+        Whether to return martingale residuals.
+
+    Returns
+    -------
+    dict
+        ``coefficients`` (p,), ``var`` (p, p), ``loglik`` (2,), ``score``, ``iter``,
+        ``flag`` (one code for two-column ``y``; rank, rescalings, halvings and
+        non-convergence for three), ``u`` (p,), ``means`` (p,), ``linear_predictors``
+        (n,), ``residuals`` (n,) or None.
+    """
+    from survivalgpu.coxph import CoxData, fit_coxph
+    from survivalgpu.device import resolve_device
+    from survivalgpu.newton import NewtonControl
+
+    on = resolve_device(device)
+    y = np.asarray(y)
+    counting = y.shape[1] == 3
+    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    data = CoxData(
+        x=_tensor(x, on),
+        stop=_tensor(y[:, 1 if counting else 0], on),
+        event=_tensor(y[:, -1] == 1, on),
+        start=_tensor(y[:, 0], on) if counting else None,
+        strata=None if codes is None else _tensor(codes.astype(np.int64).reshape(-1), on),
+        offset=None if offset is None else _tensor(offset, on),
+        weights=None if weights is None else _tensor(weights, on),
+    )
+    fit = fit_coxph(
+        data,
+        ties=ties,
+        init=init,
+        control=NewtonControl(int(iter_max), float(eps), float(toler_chol)),
+        uncentred=uncentred,
+        residuals=bool(resid),
+    )
+    return {
+        "coefficients": fit.coefficients[0],
+        "var": _survival_variance(fit, counting, int(iter_max)),
+        "loglik": fit.loglik[0],
+        "score": float(fit.score_test[0]),
+        "iter": int(fit.newton.iterations[0]),
+        "flag": _flags(fit.newton, counting),
+        "u": fit.score_vector[0],
+        "means": fit.means,
+        "linear_predictors": fit.linear_predictors,
+        "residuals": fit.residuals,
+    }
+
+
+def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
+    """Variance as survival reports it.
+
+    When right-censored data run out of iterations (which survival warns of), its routine
+    returns the inverse of the diagonal of the information only. Python users get the
+    whole inverse; R users what ``coxph`` prints.
+    """
+    from survivalgpu.newton import RAN_OUT
+
+    if counting or iter_max <= 1 or fit.newton.status[0] != RAN_OUT:
+        return fit.variance[0]
+    diagonal = np.diagonal(fit.information[0])
+    positive = diagonal > 0
+    return np.diag(np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=positive))
+
+
+def _flags(result: Any, counting: bool) -> np.ndarray:
+    """survival's return codes for the first problem."""
+    from survivalgpu.newton import RAN_OUT
+
+    ran_out = result.status[0] == RAN_OUT
+    rank = int(result.rank[0])
+    if counting:
+        return np.array([rank, 0, int(result.halvings[0]), int(ran_out)], dtype=np.int32)
+    if ran_out:
+        return np.array([1000], dtype=np.int32)
+    return np.array([-2 if result.halving[0] else rank], dtype=np.int32)
+
+
+def _tensor(array: np.ndarray, device: Any) -> Any:
+    """View an array as a tensor; R's memory is read-only and only ever read."""
+    import torch
+
+    array = np.asarray(array)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable.*", category=UserWarning)
+        return torch.from_numpy(array).to(device)
+
+
+@_plain
+def resolve_device(name: str) -> dict[str, Any]:
+    """Name the device that would compute, and whether ``"auto"`` fell back to the CPU."""
+    from survivalgpu.device import resolve_device as resolve
+
+    device = resolve(name)
+    return {"device": str(device), "fell_back": name == "auto" and device.type == "cpu"}
+
+
+def device_report() -> dict[str, Any]:
+    """Describe Python, PyTorch and the devices; works without PyTorch."""
+    report: dict[str, Any] = {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "numpy": np.__version__,
+        "torch": None,
+        "torch_error": None,
+        "cuda": False,
+        "cuda_devices": [],
+        "mps": False,
+        "threads": None,
+        "libraries": [],
+    }
+    try:
+        _require_torch()
+    except MissingTorchError as error:
+        report["torch_error"] = error.found
+        return report
+    import torch
+
+    report["torch"] = str(torch.__version__)
+    report["cuda"] = bool(torch.cuda.is_available())
+    report["cuda_version"] = torch.version.cuda
+    report["cuda_devices"] = [_describe_gpu(i) for i in range(torch.cuda.device_count())]
+    report["mps"] = bool(torch.backends.mps.is_available())
+    report["threads"] = torch.get_num_threads()
+    lines = torch.__config__.parallel_info().splitlines()
+    wanted = ("OpenMP", "MKL", "Intel(R)", "ATen parallel backend")
+    report["libraries"] = [line.strip() for line in lines if any(w in line for w in wanted)]
+    return report
+
+
+def _describe_gpu(index: int) -> dict[str, Any]:
+    import torch
+
+    free, total = torch.cuda.mem_get_info(index)
+    return {
+        "name": torch.cuda.get_device_name(index),
+        "total_memory": float(total),
+        "free_memory": float(free),
+    }

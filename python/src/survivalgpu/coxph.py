@@ -1,0 +1,216 @@
+"""Fit a Cox model: rows in, :class:`CoxFit` out.
+
+The order of the work is the order of the modules: risk sets, design, partial
+likelihood, Newton, result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from survivalgpu.design import Design, build_design
+from survivalgpu.newton import NewtonControl, NewtonResult, newton
+from survivalgpu.partial_likelihood import PartialLikelihood
+from survivalgpu.risk_sets import RiskSets, build_risk_sets
+
+_PREDICTOR_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class CoxData:
+    """Survival data on one device, in the order of the user's rows.
+
+    Attributes
+    ----------
+    x : Tensor
+        ``(n, p)`` float64 covariates.
+    stop : Tensor
+        ``(n,)`` float64 ends of follow-up.
+    event : Tensor
+        ``(n,)`` bool.
+    start : Tensor or None
+        ``(n,)`` float64 entry times of ``(start, stop]`` data.
+    strata : Tensor or None
+        ``(n,)`` int64 codes from 0.
+    offset : Tensor or None
+        ``(n,)`` float64.
+    weights : Tensor or None
+        ``(n,)`` positive float64, or ``(n, B)`` for ``B`` problems at once.
+    """
+
+    x: Tensor
+    stop: Tensor
+    event: Tensor
+    start: Tensor | None = None
+    strata: Tensor | None = None
+    offset: Tensor | None = None
+    weights: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class CoxFit:
+    """A fitted Cox model, or ``B`` of them that share rows and covariates.
+
+    Attributes
+    ----------
+    coefficients : ndarray
+        ``(B, p)`` log hazard ratios; a redundant column keeps its initial value.
+    variance : ndarray
+        ``(B, p, p)`` inverse information; zero for redundant columns.
+    information : ndarray
+        ``(B, p, p)`` minus the second derivatives at the end.
+    loglik : ndarray
+        ``(B, 2)`` partial log-likelihood at the initial values and at the end.
+    score_test : ndarray
+        ``(B,)`` score statistic at the initial values.
+    score_vector : ndarray
+        ``(B, p)`` at the end.
+    newton : NewtonResult
+        Iterations, rank and status, as survival counts them.
+    means : ndarray
+        ``(p,)`` what the linear predictor is centred at.
+    linear_predictors : ndarray or None
+        ``(n,)`` ``(x - means) beta + offset``; a single problem only.
+    residuals : ndarray or None
+        ``(n,)`` martingale residuals; a single problem only.
+    """
+
+    coefficients: np.ndarray
+    variance: np.ndarray
+    information: np.ndarray
+    loglik: np.ndarray
+    score_test: np.ndarray
+    score_vector: np.ndarray
+    newton: NewtonResult
+    means: np.ndarray
+    linear_predictors: np.ndarray | None
+    residuals: np.ndarray | None
+
+
+def fit_coxph(
+    data: CoxData,
+    ties: str = "efron",
+    init: np.ndarray | None = None,
+    control: NewtonControl | None = None,
+    uncentred: np.ndarray | None = None,
+    residuals: bool = True,
+    block_rows: int | None = None,
+) -> CoxFit:
+    """Fit by maximum partial likelihood.
+
+    Parameters
+    ----------
+    data : CoxData
+        The rows; at least one event.
+    ties : {"efron", "breslow"}
+        Treatment of tied event times.
+    init : ndarray, optional
+        ``(p,)`` or ``(B, p)`` initial values, 0 by default.
+    control : NewtonControl, optional
+        Iterations and tolerances; survival's defaults.
+    uncentred : ndarray, optional
+        ``(p,)`` bool, columns left as they are (survival's ``nocenter``).
+    residuals : bool
+        Whether to compute martingale residuals.
+    block_rows : int, optional
+        Rows per block of the computation.
+
+    Returns
+    -------
+    CoxFit
+
+    Notes
+    -----
+    Cox (1972), JRSS B 34:187; formulas in :mod:`survivalgpu.partial_likelihood`.
+    """
+    control = control or NewtonControl()
+    p, device = data.x.shape[1], data.x.device
+    n_problems = 1 if data.weights is None or data.weights.ndim == 1 else data.weights.shape[1]
+    start = np.zeros(p) if init is None else np.asarray(init, dtype=np.float64)
+    start = np.array(np.broadcast_to(start, (max(n_problems, np.atleast_2d(start).shape[0]), p)))
+    mask = np.zeros(p, dtype=bool) if uncentred is None else np.asarray(uncentred, dtype=bool)
+    risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
+    design = build_design(
+        data.x,
+        risk_sets,
+        torch.as_tensor(mask, device=device),
+        data.offset,
+        data.weights,
+        _scale_row(data, risk_sets),
+    )
+    likelihood = PartialLikelihood(risk_sets, design, ties, block_rows)
+    scale = design.scale.cpu().numpy()
+    result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
+    coefficients = result.beta * scale
+    predictors = martingale = None
+    if start.shape[0] == 1:
+        predictors = _linear_predictors(data, coefficients[0], design)
+        if residuals:
+            martingale = _martingale(data, likelihood, result.beta[0])
+    return CoxFit(
+        coefficients=coefficients,
+        variance=result.variance * scale[:, None] * scale,
+        information=result.information / scale[:, None] / scale,
+        loglik=result.loglik,
+        score_test=result.score_test,
+        score_vector=result.score_vector / scale,
+        newton=result,
+        means=design.means.cpu().numpy(),
+        linear_predictors=predictors,
+        residuals=martingale,
+    )
+
+
+def _evaluator(likelihood: PartialLikelihood):
+    """Wrap the likelihood for Newton's loop, which works on small NumPy arrays."""
+
+    def evaluate(beta: np.ndarray, problems: np.ndarray):
+        at = likelihood.restricted_to(problems).evaluate(
+            torch.as_tensor(beta, device=likelihood.design.x1.device)
+        )
+        return tuple(t.cpu().numpy() for t in (at.loglik, at.score, at.information))
+
+    return evaluate
+
+
+def _scale_row(data: CoxData, risk_sets: RiskSets) -> int | None:
+    """Row from which survival measures the spread of ``(start, stop]`` covariates.
+
+    It is the one with the last end of follow-up in the first stratum, among the rows
+    that are ever at risk.
+    """
+    if not risk_sets.counting or not risk_sets.n_used:
+        return None
+    candidate = torch.zeros_like(data.event)
+    candidate[risk_sets.order] = True
+    if data.strata is not None:
+        candidate &= data.strata == data.strata[risk_sets.order].min()
+    last = data.stop[candidate].max()
+    return int(torch.nonzero(candidate & (data.stop == last))[0, 0])
+
+
+def _linear_predictors(data: CoxData, beta: np.ndarray, design: Design) -> np.ndarray:
+    """``(x - means) beta + offset``, column by column so that rounding never varies."""
+    constant = float((torch.as_tensor(beta, device=data.x.device) * design.means).sum())
+    out = torch.empty(data.x.shape[0], dtype=torch.float64, device=data.x.device)
+    for first in range(0, out.numel(), _PREDICTOR_ROWS):
+        rows = slice(first, first + _PREDICTOR_ROWS)
+        total = torch.zeros_like(out[rows])
+        for j, coefficient in enumerate(beta.tolist()):
+            total.add_(data.x[rows, j], alpha=coefficient)
+        if data.offset is not None:
+            total += data.offset[rows]
+        out[rows] = total - constant
+    return out.cpu().numpy()
+
+
+def _martingale(data: CoxData, likelihood: PartialLikelihood, beta: np.ndarray) -> np.ndarray:
+    """Martingale residuals in the order of the data; 0 for rows never at risk."""
+    residual = torch.zeros(data.x.shape[0], dtype=torch.float64, device=data.x.device)
+    at = torch.as_tensor(beta, device=data.x.device)
+    residual[likelihood.risk_sets.order] = likelihood.martingale(at)
+    return residual.cpu().numpy()

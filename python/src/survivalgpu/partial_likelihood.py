@@ -1,0 +1,281 @@
+r"""Cox's partial log-likelihood, its score and its information, for B problems at once.
+
+With ``r_i = exp(x_i beta + o_i)`` and, at event time ``k``, the sums of ``w r`` and
+``w r x`` over the risk set (``S0``, ``S1``) and over the ``d`` tied events (``E0``,
+``E1``), and ``W`` the total weight of the events,
+
+.. math::
+
+    den_{kl} &= S0_k - f_l E0_k, \qquad f_l = l / d_k, \; l = 0 .. d_k - 1 \\
+    \ell &= \sum_{events} w_i \eta_i - \sum_k (W_k / d_k) \sum_l \log den_{kl} \\
+    \varphi_k &= (W_k / d_k) \sum_l 1 / den_{kl}, \qquad
+    \psi_k = (W_k / d_k) \sum_l (1 - f_l) / den_{kl} \\
+    U &= \sum_{events} w_i x_i - \sum_k \varphi_k S1_k + \sum_k (\varphi_k - \psi_k) E1_k \\
+    \Lambda_i &= \sum_{k = lo_i}^{hi_i - 1} \varphi_k
+        - \delta_i (\varphi_{k_i} - \psi_{k_i}) \\
+    I &= X^T diag(w r \Lambda) X - \sum_k [a_k S1 S1^T - b_k (S1 E1^T + E1 S1^T)
+        + c_k E1 E1^T]
+
+with ``a, b, c = (W/d) sum_l (1, f_l, f_l^2) / den^2``. All tables are kept relative to
+``S0``, so that no square of a very small or large risk is formed. This is Efron's (1977)
+approximation; Breslow's (1974) has ``f = 0``. Sources: Cox (1972), JRSS B 34:187; Efron
+(1977), JASA 72:557; Breslow (1974), Biometrics 30:89.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from survivalgpu.design import Design
+from survivalgpu.risk_sets import RiskSets
+from survivalgpu.row_blocks import RowBlock, default_block_rows, row_blocks
+from survivalgpu.sparse import SegmentSum
+from survivalgpu.ties import HazardTables, TieTerms
+
+# survival recentres the linear predictor of (start, stop] data beyond this.
+_RECENTRE_ABOVE = 200.0
+# Information lost to cancellation: a column whose variance within the risk sets is
+# below this share of its second moment has no correct digit left and counts as zero.
+_CANCELLED = 1e-13
+# From this many problems on, one product with all pairs of columns beats a loop.
+_PAIRWISE_FROM = 8
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Value and derivatives at ``B`` parameter vectors.
+
+    Attributes
+    ----------
+    loglik : Tensor
+        ``(B,)``.
+    score : Tensor
+        ``(B, p)``.
+    information : Tensor
+        ``(B, p, p)``, minus the Hessian.
+    """
+
+    loglik: Tensor
+    score: Tensor
+    information: Tensor
+
+
+@dataclass(frozen=True)
+class _RiskTables:
+    """One evaluation's risks by sorted row ``(B, n_used)`` and sums by event time."""
+
+    risk: Tensor
+    s0: Tensor  # (K, B)
+    mean: Tensor  # (K, B, p or 0): S1 / S0, the mean covariates of the risk set
+    tied_mean: Tensor  # (T, B, p or 0): E1 / S0
+    hazards: HazardTables
+    shift: Tensor | None  # (S, B) subtracted from the linear predictor
+
+
+class PartialLikelihood:
+    """Partial likelihood of one data set, to be evaluated at any parameters.
+
+    Parameters
+    ----------
+    risk_sets : RiskSets
+        Who is at risk when.
+    design : Design
+        Covariates in the order of ``risk_sets``.
+    ties : {"efron", "breslow"}
+        Treatment of tied event times.
+    block_rows : int, optional
+        Rows per block; the result depends on it by rounding only.
+    """
+
+    def __init__(
+        self, risk_sets: RiskSets, design: Design, ties: str, block_rows: int | None = None
+    ) -> None:
+        self.risk_sets = risk_sets
+        self.design = design
+        rows = risk_sets.event_rows
+        weights = self._row_weights(rows)
+        number = torch.arange(rows.numel(), device=rows.device)
+        by_time = SegmentSum(risk_sets.event_offsets, number, rows.numel())
+        self._event_weight = by_time(weights.T.contiguous())
+        self._event_x = weights @ design.x1[rows]
+        self._event_offset = 0.0 if design.offset is None else weights @ design.offset[rows]
+        self._ties = TieTerms(risk_sets, ties)
+        if block_rows is None:
+            block_rows = default_block_rows(design.x1.shape[1], design.x1.device)
+        self._blocks = tuple(row_blocks(risk_sets, block_rows))
+
+    def restricted_to(self, problems: np.ndarray) -> PartialLikelihood:
+        """The same likelihood for some of the problems; a no-op where weights are shared."""
+        weights = self.design.weights
+        if weights is None or weights.ndim == 1:
+            return self
+        index = torch.as_tensor(problems, device=weights.device)
+        part = copy.copy(self)
+        part.design = replace(self.design, weights=weights[:, index].contiguous())
+        part._event_weight = self._event_weight[:, index]
+        part._event_x = self._event_x[index]
+        if self.design.offset is not None:
+            part._event_offset = self._event_offset[index]
+        return part
+
+    def evaluate(self, beta: Tensor) -> Evaluation:
+        """Evaluate at ``(B, p)`` coefficients on the scale of the design."""
+        tables = self._risk_tables(beta, self.design.x1)
+        hazards = tables.hazards
+        score = self._event_x[:, 1:] - torch.einsum("kb,kbp->bp", hazards.phi, tables.mean)
+        score = score + torch.einsum("kb,kbp->bp", hazards.excess, tables.tied_mean)
+        return Evaluation(self._loglik(beta, tables), score, self._information(tables))
+
+    def martingale(self, beta: Tensor) -> Tensor:
+        """Martingale residuals ``delta_i - r_i Lambda_i`` of the sorted rows, ``(n_used,)``.
+
+        ``beta`` is one parameter vector ``(p,)`` on the scale of the design.
+        """
+        tables = self._risk_tables(beta.unsqueeze(0), self.design.x1[:, :1].contiguous())
+        expected = torch.cat([values for _, values in self._expected(tables)], dim=1)
+        if self.design.weights is not None:
+            expected /= self._row_weights(slice(None))
+        residual = -expected.squeeze(0)
+        residual[self.risk_sets.event_rows] += 1.0
+        return residual
+
+    # ---- sums over the risk sets -----------------------------------------------------
+
+    def _risk_tables(self, beta: Tensor, columns: Tensor) -> _RiskTables:
+        """Risks of all rows, and their sums with ``columns`` (ones first) by event time."""
+        shift = None
+        risk, sums, largest = self._group_sums(beta, columns, shift)
+        if self.risk_sets.counting and largest > _RECENTRE_ABOVE:
+            shift = self._stratum_shift(beta)
+            risk, sums, _ = self._group_sums(beta, columns, shift)
+        n_problems, q = beta.shape[0], columns.shape[1]
+        risk_set = self.risk_sets.intervals.risk_set_sums(sums.flatten(1)).view(-1, n_problems, q)
+        tied = [self._ties.sum_rows.weighted(r[self._ties.rows], columns) for r in risk]
+        tied = torch.stack(tied, dim=1)
+        s0 = risk_set[:, :, 0].clone()
+        hazards = self._ties.hazards(s0, tied[:, :, 0], self._event_weight)
+        risk_set /= s0.unsqueeze(2)
+        tied_mean = tied[:, :, 1:] / s0[self._ties.tied_k].unsqueeze(2)
+        return _RiskTables(risk, s0, risk_set[:, :, 1:], tied_mean, hazards, shift)
+
+    def _group_sums(
+        self, beta: Tensor, columns: Tensor, shift: Tensor | None
+    ) -> tuple[Tensor, Tensor, float]:
+        """Risk of each row ``(B, n_used)``, its sums by group, and the largest ``|eta|``."""
+        n_problems = beta.shape[0]
+        risk = columns.new_empty(n_problems, self.risk_sets.n_used)
+        sums = columns.new_zeros(self.risk_sets.n_groups, n_problems, columns.shape[1])
+        largest = 0.0
+        for block in self._blocks:
+            eta = self._linear_predictor(beta, block.rows, shift)
+            if self.risk_sets.counting:
+                largest = max(largest, float(eta.abs().max()))
+            block_risk = torch.exp(eta)
+            if self.design.weights is not None:
+                block_risk *= self._row_weights(block.rows)
+            risk[:, block.rows] = block_risk
+            for b in range(n_problems):
+                self._add_block(sums[:, b], block, block_risk[b], columns[block.rows])
+        return risk, sums, largest
+
+    @staticmethod
+    def _add_block(sums: Tensor, block: RowBlock, risk: Tensor, columns: Tensor) -> None:
+        if block.sums is None:
+            torch.mul(columns, risk.unsqueeze(1), out=sums[block.groups])
+        else:
+            sums[block.groups] += block.sums.weighted(risk, columns)
+
+    def _linear_predictor(self, beta: Tensor, rows: slice, shift: Tensor | None) -> Tensor:
+        """``(B, rows)`` of ``x beta + offset``, less the shift of the row's stratum."""
+        eta = torch.nn.functional.pad(beta, (1, 0)) @ self.design.x1[rows].T
+        if self.design.offset is not None:
+            eta += self.design.offset[rows]
+        if shift is not None:
+            strata = self.risk_sets.row_strata
+            eta -= shift.T if strata is None else shift[strata[rows]].T
+        return eta
+
+    def _stratum_shift(self, beta: Tensor) -> Tensor:
+        """Mean linear predictor of each stratum ``(S, B)``, to keep ``exp`` in range."""
+        eta = self._linear_predictor(beta, slice(None), None).T
+        strata = self.risk_sets.row_strata
+        if strata is None:
+            return eta.mean(0, keepdim=True)
+        total = eta.new_zeros(self.risk_sets.n_strata, eta.shape[1]).index_add_(0, strata, eta)
+        counts = torch.bincount(strata, minlength=self.risk_sets.n_strata)
+        return total / counts.clamp(min=1).unsqueeze(1)
+
+    def _row_weights(self, rows: Tensor | slice) -> Tensor:
+        """Case weights of some sorted rows, ``(B or 1, rows)``."""
+        weights = self.design.weights
+        if weights is None:
+            ones = torch.ones_like(self.design.x1[rows, 0])
+            return ones.unsqueeze(0)
+        return weights[rows].unsqueeze(0) if weights.ndim == 1 else weights[rows].T
+
+    # ---- log-likelihood and information ----------------------------------------------
+
+    def _loglik(self, beta: Tensor, tables: _RiskTables) -> Tensor:
+        events = (self._event_x[:, 1:] * beta).sum(1) + self._event_offset
+        loglik = events - tables.hazards.log_terms.sum(0)
+        if tables.shift is not None:
+            shift = tables.shift[self.risk_sets.event_strata]
+            loglik = loglik - (self._event_weight * shift).sum(0)
+        return loglik
+
+    def _expected(self, tables: _RiskTables) -> Iterator[tuple[slice, Tensor]]:
+        """Per block, ``w_i r_i Lambda_i``: the weighted expected events, ``(B, rows)``."""
+        by_group = self.risk_sets.intervals.interval_sums(tables.hazards.phi / tables.s0)
+        spared = tables.hazards.excess / tables.s0[self._ties.tied_k]
+        spared_by_row = None
+        if self._ties.rows.numel():
+            spared_by_row = by_group.new_zeros(self.risk_sets.n_used, by_group.shape[1])
+            spared_by_row[self._ties.rows] = spared[self._ties.time_of_row]
+        for block in self._blocks:
+            cumulative = block.spread(by_group)
+            if spared_by_row is not None:
+                cumulative = cumulative - spared_by_row[block.rows]
+            yield block.rows, tables.risk[:, block.rows] * cumulative.T
+
+    def _information(self, tables: _RiskTables) -> Tensor:
+        second_moment = self._second_moment(tables)
+        hazards = tables.hazards
+        mean, tied = tables.mean, tables.tied_mean
+        outer = torch.einsum("kbp,kbq->bpq", hazards.a.unsqueeze(2) * mean, mean)
+        if self._ties.tied_k.numel():
+            tied_set = hazards.b.unsqueeze(2) * mean[self._ties.tied_k]
+            cross = torch.einsum("kbp,kbq->bpq", tied_set, tied)
+            outer = outer - cross - cross.transpose(1, 2)
+            outer = outer + torch.einsum("kbp,kbq->bpq", hazards.c.unsqueeze(2) * tied, tied)
+        information = second_moment - outer
+        diagonal = torch.diagonal(information, dim1=1, dim2=2)
+        moment = torch.diagonal(second_moment, dim1=1, dim2=2)
+        lost = diagonal.abs() < _CANCELLED * moment
+        diagonal[lost] = 0.0
+        return information
+
+    def _second_moment(self, tables: _RiskTables) -> Tensor:
+        """``X' diag(w r Lambda) X`` for each problem, ``(B, p, p)``."""
+        p, n_problems = self.design.n_covariates, tables.risk.shape[0]
+        x1 = self.design.x1
+        if n_problems < _PAIRWISE_FROM:
+            total = x1.new_zeros(n_problems, p + 1, p + 1)
+            for rows, v in self._expected(tables):
+                x_rows = x1[rows]
+                for b in range(n_problems):
+                    total[b].addmm_((x_rows * v[b].unsqueeze(1)).T, x_rows)
+            return total[:, 1:, 1:]
+        first, second = torch.triu_indices(p, p, device=x1.device).unbind()
+        pairs = x1.new_zeros(n_problems, first.numel())
+        for rows, v in self._expected(tables):
+            pairs.addmm_(v, x1[rows][:, 1 + first] * x1[rows][:, 1 + second])
+        total = x1.new_zeros(n_problems, p, p)
+        total[:, first, second] = pairs
+        total[:, second, first] = pairs
+        return total

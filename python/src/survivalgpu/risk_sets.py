@@ -1,0 +1,193 @@
+"""Rows of survival data to risk sets: who is at risk at which event times.
+
+The distinct (stratum, event time) pairs are numbered ``k = 0 .. K-1``, strata one
+after another and times ascending within each. A row that covers ``(start, stop]``
+is at risk at the contiguous range ``lo <= k < hi`` of its stratum's event times.
+Rows with the same range form a *group*: everything the partial likelihood needs
+from the risk sets is a sum by group, then a sum over the groups at risk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from survivalgpu.interval_sums import (
+    DyadicIntervalSums,
+    IntervalSums,
+    RightCensoredSums,
+    StrataLayout,
+)
+from survivalgpu.sparse import offsets_from_counts
+
+
+@dataclass(frozen=True)
+class RiskSets:
+    """Risk sets of one data set, computed once and never changed.
+
+    Attributes
+    ----------
+    order : Tensor
+        ``(n_used,)`` int64. Row of the data at each sorted place; rows of one group
+        are neighbours. Rows at risk at no event time are left out.
+    group_offsets : Tensor
+        ``(G + 1,)`` int64. Group ``g`` owns sorted rows ``group_offsets[g]`` to
+        ``group_offsets[g + 1]``.
+    group_of_row : Tensor or None
+        ``(n_used,)`` int64, None where every group is a single row (``G == n_used``).
+    event_rows : Tensor
+        ``(N,)`` int64. Sorted places of the rows with an event, ordered by ``k``.
+    event_offsets : Tensor
+        ``(K + 1,)`` int64. Events of event time ``k`` in ``event_rows``.
+    event_times : Tensor
+        ``(K,)`` float64, the time of each ``k``.
+    event_strata : Tensor
+        ``(K,)`` int64, the stratum (0-based) of each ``k``.
+    row_strata : Tensor or None
+        ``(n_used,)`` int64 stratum of each sorted row; None without strata.
+    n_strata : int
+        Number of strata, those without events included.
+    intervals : IntervalSums
+        Sums over risk sets, and their transpose.
+    n_rows : int
+        Number of rows of the data, unused ones included.
+    counting : bool
+        Whether the data have start times.
+    """
+
+    order: Tensor
+    group_offsets: Tensor
+    group_of_row: Tensor | None
+    event_rows: Tensor
+    event_offsets: Tensor
+    event_times: Tensor
+    event_strata: Tensor
+    row_strata: Tensor | None
+    n_strata: int
+    intervals: IntervalSums
+    n_rows: int
+    counting: bool
+
+    @property
+    def n_event_times(self) -> int:
+        """Number ``K`` of distinct (stratum, event time) pairs."""
+        return self.event_times.numel()
+
+    @property
+    def n_groups(self) -> int:
+        """Number ``G`` of distinct ranges of event times."""
+        return self.group_offsets.numel() - 1
+
+    @property
+    def n_used(self) -> int:
+        """Number of rows at risk at one event time or more."""
+        return self.order.numel()
+
+
+def build_risk_sets(
+    stop: Tensor, event: Tensor, start: Tensor | None = None, strata: Tensor | None = None
+) -> RiskSets:
+    """Find the risk sets of right-censored or ``(start, stop]`` data.
+
+    Parameters
+    ----------
+    stop : Tensor
+        ``(n,)`` float64, end of follow-up of each row, in any one time unit.
+    event : Tensor
+        ``(n,)`` bool, True where the row ends with an event.
+    start : Tensor, optional
+        ``(n,)`` float64, entry times; a row is at risk at ``t`` if ``start < t <= stop``.
+    strata : Tensor, optional
+        ``(n,)`` int64 codes ``0 .. S-1``.
+
+    Returns
+    -------
+    RiskSets
+
+    Notes
+    -----
+    Interval conventions are those of Therneau and Grambsch (2000), *Modeling
+    Survival Data*, section 3.7.
+    """
+    times = torch.unique(stop[event])
+    stop_rank = torch.searchsorted(times, stop.contiguous(), right=True)
+    start_rank = (
+        None if start is None else torch.searchsorted(times, start.contiguous(), right=True)
+    )
+    keys, lo, hi, width = _ranges(stop_rank, start_rank, event, strata, times.numel())
+    n_strata = 1 if strata is None else int(strata.max()) + 1
+    key_strata = torch.div(keys, width, rounding_mode="floor")
+    layout = StrataLayout.from_counts(torch.bincount(key_strata, minlength=n_strata))
+    order, group_offsets, group_lo, group_hi = _sort_rows(lo, hi, start is not None, keys.numel())
+    event_sorted = event[order]
+    places = torch.nonzero(event_sorted).squeeze(1)
+    event_k, by_time = torch.sort(hi[order[places]] - 1, stable=True)
+    n_groups = group_lo.numel()
+    sums = RightCensoredSums if start is None else DyadicIntervalSums
+    counts = group_offsets.diff()
+    return RiskSets(
+        order=order,
+        group_offsets=group_offsets,
+        group_of_row=None
+        if n_groups == order.numel()
+        else torch.repeat_interleave(torch.arange(n_groups, device=stop.device), counts),
+        event_rows=places[by_time],
+        event_offsets=offsets_from_counts(torch.bincount(event_k, minlength=keys.numel())),
+        event_times=times[(keys - key_strata * width) - 1],
+        event_strata=key_strata,
+        row_strata=None if strata is None else strata[order],
+        n_strata=n_strata,
+        intervals=sums(layout, group_lo, group_hi),
+        n_rows=stop.numel(),
+        counting=start is not None,
+    )
+
+
+def _ranges(
+    stop_rank: Tensor,
+    start_rank: Tensor | None,
+    event: Tensor,
+    strata: Tensor | None,
+    n_times: int,
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Number the (stratum, event time) pairs and find each row's range of them.
+
+    Ranks among all event times are exact integers, so a pair is one integer
+    ``stratum * width + rank`` and no time is shifted or rounded.
+    """
+    width = n_times + 1
+    if strata is None:
+        keys = torch.arange(1, width, device=stop_rank.device)
+        lo = torch.zeros_like(stop_rank) if start_rank is None else start_rank
+        return keys, lo, stop_rank, width
+    base = strata * width
+    stop_key = stop_rank + base
+    keys = torch.unique(stop_key[event])
+    entry_key = base if start_rank is None else start_rank + base
+    hi = torch.searchsorted(keys, stop_key, right=True)
+    lo = torch.searchsorted(keys, entry_key, right=True)
+    return keys, lo, hi, width
+
+
+def _sort_rows(
+    lo: Tensor, hi: Tensor, counting: bool, n_event_times: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sort the rows at risk by group: ``(order, group_offsets, group_lo, group_hi)``.
+
+    In right-censored data ``hi`` alone names the group. Otherwise groups that span a
+    single event time come first: their sums go straight to that event time.
+    """
+    used = torch.nonzero(hi > lo).squeeze(1)
+    lo, hi = lo[used], hi[used]
+    if counting:
+        span = n_event_times + 1
+        key = torch.where(hi - lo == 1, lo, (lo + 1) * span + hi)
+    else:
+        key = hi
+    key, place = torch.sort(key, stable=True)
+    _, counts = torch.unique_consecutive(key, return_counts=True)
+    offsets = offsets_from_counts(counts)
+    first = place[offsets[:-1]]
+    return used[place], offsets, lo[first], hi[first]
