@@ -1,0 +1,146 @@
+# The only file that calls Python, and `survivalgpu.api` the only module called.
+# NumPy views go in, plain R vectors come out; no Python handle is kept.
+
+# One Cox fit. `strata` in any form that tells strata apart; the other arguments
+# as survival's fitters have them.
+fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
+                    uncentred, resid) {
+  device <- resolve_device(device)
+  fit <- call_python("fit the Cox model", function(api) {
+    api$fit_cox(
+      x = numpy_matrix(x),
+      y = numpy_matrix(y),
+      strata = numpy_vector(stratum_codes(strata)),
+      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      weights = numpy_vector(if (!is.null(weights)) as.double(weights)),
+      init = numpy_vector(if (length(init) > 0) as.double(init)),
+      ties = ties,
+      device = device,
+      iter_max = as.integer(control$iter.max),
+      eps = as.double(control$eps),
+      toler_chol = as.double(control$toler.chol),
+      uncentred = numpy_vector(uncentred),
+      resid = isTRUE(resid)
+    )
+  })
+  list(
+    coefficients = as.double(fit$coefficients),
+    var = matrix(as.double(fit$var), ncol(x), ncol(x)),
+    loglik = as.double(fit$loglik),
+    score = as.double(fit$score),
+    iter = as.integer(fit$iter),
+    flag = as.integer(fit$flag),
+    score_vector = as.double(fit$u),
+    means = as.double(fit$means),
+    linear_predictors = as.double(fit$linear_predictors),
+    residuals = if (resid) as.double(fit$residuals)
+  )
+}
+
+# The device that `device` stands for: list(device =, fell_back =).
+python_device <- function(device) {
+  call_python("choose a device", function(api) api$resolve_device(device))
+}
+
+# What Python, torch and the machine have: see survivalGPU_sitrep().
+python_report <- function() {
+  report <- call_python("look at the devices", function(api) api$device_report())
+  text <- function(x) if (is.null(x)) NA_character_ else as.character(x)
+  list(
+    python = text(report$python),
+    torch = text(report$torch),
+    torch_error = text(report$torch_error),
+    numpy = text(report$numpy),
+    cuda = isTRUE(report$cuda),
+    cuda_devices = report$cuda_devices,
+    mps = isTRUE(report$mps),
+    threads = as.integer(report$threads %||% NA),
+    libraries = as.character(report$libraries)
+  )
+}
+
+# Each call imports the module: after the first time that is a look-up in
+# Python's own table, and no handle needs keeping.
+call_python <- function(purpose, ask) {
+  start_python()
+  path <- system.file("python", package = "survivalGPU")
+  result <- tryCatch(
+    {
+      api <- reticulate::import_from_path("survivalgpu.api", path, convert = FALSE)
+      reticulate::py_to_r(ask(api))
+    },
+    error = function(cnd) {
+      check_python()
+      abort_foreign_error(cnd, purpose)
+    }
+  )
+  if (isFALSE(result$ok)) {
+    abort_python_error(result$error)
+  }
+  result
+}
+
+# A matrix crosses as a view of R's memory, column by column. A class (Surv)
+# would send it through S3 dispatch first.
+numpy_matrix <- function(x) {
+  x <- unclass(x)
+  storage.mode(x) <- "double"
+  reticulate::r_to_py(x)
+}
+
+# Only an array crosses as one: reticulate turns a vector into a list, and one
+# number into a scalar.
+numpy_vector <- function(x) {
+  if (!is.null(x)) reticulate::r_to_py(array(x, length(x)))
+}
+
+# Integers that differ where the strata differ. survival passes integers, factors
+# and, from time transforms, numbers.
+stratum_codes <- function(strata) {
+  if (length(strata) == 0) {
+    NULL
+  } else if (is.integer(strata) || is.factor(strata)) {
+    as.integer(strata)
+  } else {
+    match(strata, unique(strata))
+  }
+}
+
+# Names of the API's arguments, where the user knows them by others.
+argument_names <- c(
+  x = "formula", y = "formula", iter_max = "control$iter.max",
+  eps = "control$eps", toler_chol = "control$toler.chol", uncentred = "nocenter"
+)
+
+# An error the Python core raised on purpose, in the front end's words.
+# coxphGPU() fills in the call.
+abort_python_error <- function(error) {
+  argument <- error$argument
+  if (argument %in% names(argument_names)) {
+    argument <- argument_names[[argument]]
+  }
+  advice <- if (identical(error$type, "missing_torch")) {
+    python_advice()
+  } else {
+    c(i = escape_braces(error$remedy))
+  }
+  cli::cli_abort(
+    c("{.arg {argument}}: {error$found}", advice),
+    class = c(paste0("survivalGPU_", error$type), "survivalGPU_error"),
+    call = NULL
+  )
+}
+
+# Any other exception is a fault of ours or of the installation. Its text is
+# kept, the Python object is not: it would pin the fit's memory.
+abort_foreign_error <- function(cnd, purpose) {
+  cli::cli_abort(
+    c(
+      "Python could not {purpose}.",
+      i = "{.run survivalGPU::survivalGPU_sitrep()} checks the installation."
+    ),
+    class = c("survivalGPU_python_error", "survivalGPU_error"),
+    parent = simpleError(conditionMessage(cnd)),
+    call = NULL
+  )
+}

@@ -1,0 +1,97 @@
+# survival's front end, bound to our fitters.
+#
+# coxph() finds its fitters by name, from its own environment. A copy of the
+# function whose environment is a child of survival's namespace finds ours
+# first, and everything else of survival unchanged. Nothing in survival is
+# modified.
+
+fitter_formals <- c(
+  "x", "y", "strata", "offset", "init", "control", "weights", "method",
+  "rownames", "resid", "nocenter"
+)
+
+coxph_engine <- function(device) {
+  check_survival()
+  coxph <- survival::coxph
+  environment(coxph) <- engine_environment(device)
+  coxph
+}
+
+engine_environment <- function(device) {
+  engine <- new.env(parent = asNamespace("survival"))
+  engine$coxph.fit <- right_censored_fitter(device)
+  engine$agreg.fit <- counting_fitter(device)
+  exact <- "The exact partial likelihood ({.code ties = \"exact\"})"
+  defer_to_survival("coxexact.fit", engine, "exact", exact)
+  defer_to_survival("agexact.fit", engine, "exact", exact)
+  defer_to_survival(
+    "coxpenal.fit", engine, "penalised",
+    "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
+  )
+  engine
+}
+
+# An active binding, not a wrapper: coxph() then calls survival's fitter itself,
+# so that its errors and warnings show the call they always show.
+defer_to_survival <- function(name, engine, id, feature) {
+  makeActiveBinding(name, function() {
+    announce_deferral(id, feature)
+    get(name, envir = asNamespace("survival"))
+  }, engine)
+}
+
+announce_deferral <- function(id, feature) {
+  cli::cli_inform(
+    c(
+      i = paste(feature, "is not in survivalGPU's engine."),
+      " " = "survival's own fitter runs instead: the results are survival's."
+    ),
+    class = "survivalGPU_deferred",
+    .file = stderr(), .frequency = "once",
+    .frequency_id = paste0("survivalGPU_deferred_", id)
+  )
+}
+
+# The reason why the installed coxph() cannot be driven, or NULL.
+survival_mismatch <- function(coxph = survival::coxph,
+                              namespace = asNamespace("survival")) {
+  deferred <- c("coxpenal.fit", "coxexact.fit", "agexact.fit")
+  ours <- c("coxph.fit", "agreg.fit")
+  called <- c(ours, deferred) %in% all.names(body(coxph), unique = TRUE)
+  if (!all(called)) {
+    lost <- paste0(c(ours, deferred)[!called], "()", collapse = ", ")
+    return(paste("its coxph() no longer calls", lost))
+  }
+  for (name in ours) {
+    if (!identical(names(formals(namespace[[name]])), fitter_formals)) {
+      return(paste0("the arguments of its ", name, "() have changed"))
+    }
+  }
+  NULL
+}
+
+check_survival <- function(mismatch = survival_mismatch()) {
+  if (is.null(mismatch)) {
+    return(invisible())
+  }
+  installed <- paste("survival", utils::packageVersion("survival"))
+  cli::cli_abort(
+    c(
+      paste0("{.fn coxphGPU} cannot run with the installed ", installed, ": {mismatch}."),
+      i = "Update {.pkg survivalGPU}, or install an earlier {.pkg survival}.",
+      i = "{.fn survival::coxph} fits the same model meanwhile."
+    ),
+    class = c("survivalGPU_survival_version", "survivalGPU_error"),
+    call = NULL
+  )
+}
+
+# `target` with the arguments of `model` that it lacks, placed before `...`.
+adopt_formals <- function(target, model) {
+  own <- formals(target)
+  new <- formals(model)[setdiff(names(formals(model)), names(own))]
+  if (length(new) > 0) {
+    formals(target) <- append(own, new, after = match("...", names(own)) - 1L)
+  }
+  target
+}

@@ -1,0 +1,190 @@
+# Our coxph.fit() and agreg.fit(): survival's checks, one call of the bridge, a
+# result shaped as survival's. coxph() prints their errors and warnings with the
+# call of the fitter, so stop() and warning() stay in the fitters' own frames.
+
+right_censored_fitter <- function(device) {
+  force(device)
+  function(x, y, strata, offset, init, control, weights, method, rownames,
+           resid = TRUE, nocenter = NULL) {
+    x <- design_matrix(x, nrow(y))
+    offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
+    weights <- if (!missing(weights)) weights
+    init <- if (!missing(init) && ncol(x) > 0) init
+    refused <- refusal(x, init, weights)
+    if (!is.null(refused)) stop(refused)
+    fit <- fit_cox(
+      x, y, strata, offset, weights, init, method, device, control,
+      uncentred_columns(x, nocenter), resid
+    )
+    if (resid) names(fit$residuals) <- rownames
+    if (ncol(x) == 0) {
+      return(shape_right_null(fit, offset, method))
+    }
+    for (text in right_warnings(fit, control)) warning(text)
+    shape_right(fit, colnames(x), control, method)
+  }
+}
+
+counting_fitter <- function(device) {
+  force(device)
+  function(x, y, strata, offset, init, control, weights, method, rownames,
+           resid = TRUE, nocenter = NULL) {
+    if (all(y[, 3] == 0)) stop("Can't fit a Cox model with 0 failures")
+    x <- design_matrix(x, nrow(y))
+    offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
+    weights <- if (!missing(weights)) weights
+    refused <- refusal(x, init, weights)
+    if (!is.null(refused)) stop(refused)
+    fit <- fit_cox(
+      x, y, strata, offset, weights, init, method, device, control,
+      uncentred_columns(x, nocenter), resid
+    )
+    if (resid) names(fit$residuals) <- rownames
+    if (ncol(x) == 0) {
+      return(shape_counting_null(fit, offset, method))
+    }
+    if (control$iter.max > 1 && !all(is.finite(c(fit$coefficients, fit$var)))) {
+      stop(
+        "routine failed due to numeric overflow.",
+        "This should never happen.  Please contact the author."
+      )
+    }
+    for (text in counting_warnings(fit, control)) warning(text)
+    shape_counting(fit, colnames(x), control, method)
+  }
+}
+
+# survival's reason to refuse the input, or NULL.
+refusal <- function(x, init, weights) {
+  if (any(weights <= 0)) {
+    "Invalid weights, must be >0"
+  } else if (!length(init) %in% c(0L, ncol(x))) {
+    "Wrong length for inital values"
+  }
+}
+
+no_offset <- function(y) {
+  rep(0, nrow(y))
+}
+
+design_matrix <- function(x, n) {
+  if (length(x) == 0) matrix(0, n, 0L) else as.matrix(x)
+}
+
+# Columns made of `nocenter` values only, which survival leaves uncentred.
+uncentred_columns <- function(x, nocenter) {
+  first <- seq_len(min(nrow(x), 1000L))
+  vapply(seq_len(ncol(x)), FUN.VALUE = NA, function(j) {
+    all(x[first, j] %in% nocenter) && all(x[, j] %in% nocenter)
+  })
+}
+
+# How far one more Newton step would move each coefficient.
+next_step <- function(fit) {
+  abs(drop(fit$score_vector %*% fit$var))
+}
+
+right_warnings <- function(fit, control) {
+  if (control$iter.max <= 1) {
+    return(character())
+  }
+  step <- next_step(fit)
+  if (fit$flag == 1000L) {
+    infinite <- max(fit$linear_predictors) > 500 || !all(is.finite(step))
+    return(c(
+      "Ran out of iterations and did not converge",
+      if (infinite) "one or more coefficients may be infinite"
+    ))
+  }
+  infinite <- !is.finite(fit$score_vector) |
+    (step > control$eps & step > control$toler.inf * abs(fit$coefficients))
+  infinite_warning(infinite, "coefficient")
+}
+
+counting_warnings <- function(fit, control) {
+  if (control$iter.max <= 1) {
+    return(character())
+  }
+  if (fit$flag[4] > 0) {
+    return("Ran out of iterations and did not converge")
+  }
+  infinite <- !is.finite(fit$score_vector) |
+    next_step(fit) > control$toler.inf * (1 + abs(fit$coefficients))
+  infinite_warning(infinite, "beta")
+}
+
+# survival's words, blanks included.
+infinite_warning <- function(infinite, noun) {
+  if (length(which(infinite)) > 0) {
+    variables <- paste(which(infinite), collapse = ",")
+    paste("Loglik converged before variable ", variables, ";", noun, "may be infinite. ")
+  }
+}
+
+# NA for the coefficients of columns found to be singular, unless the user asked
+# for no iterations at all.
+reported_coefficients <- function(fit, rank, columns, control) {
+  coefficients <- stats::setNames(fit$coefficients, columns)
+  if (control$iter.max > 0 && rank < length(coefficients)) {
+    coefficients[diag(fit$var) == 0] <- NA
+  }
+  coefficients
+}
+
+shape_right <- function(fit, columns, control, method) {
+  shaped <- list(
+    coefficients = reported_coefficients(fit, fit$flag, columns, control),
+    var = fit$var,
+    loglik = fit$loglik,
+    score = fit$score,
+    iter = fit$iter,
+    linear.predictors = fit$linear_predictors,
+    residuals = fit$residuals,
+    means = fit$means,
+    method = method,
+    class = "coxph"
+  )
+  Filter(Negate(is.null), shaped)
+}
+
+shape_counting <- function(fit, columns, control, method) {
+  shaped <- list(
+    coefficients = reported_coefficients(fit, fit$flag[1], columns, control),
+    var = fit$var,
+    loglik = fit$loglik,
+    score = fit$score,
+    iter = fit$iter,
+    linear.predictors = fit$linear_predictors,
+    residuals = fit$residuals,
+    means = stats::setNames(fit$means, columns),
+    first = fit$score_vector,
+    info = stats::setNames(
+      fit$flag, c("rank", "rescale", "step halving", "convergence")
+    ),
+    method = method,
+    class = "coxph"
+  )
+  Filter(Negate(is.null), shaped)
+}
+
+shape_right_null <- function(fit, offset, method) {
+  shaped <- list(
+    loglik = fit$loglik[1],
+    linear.predictors = offset,
+    residuals = fit$residuals,
+    method = method,
+    class = c("coxph.null", "coxph")
+  )
+  Filter(Negate(is.null), shaped)
+}
+
+shape_counting_null <- function(fit, offset, method) {
+  shaped <- list(
+    loglik = fit$loglik[2],
+    linear.predictors = offset,
+    method = method,
+    class = c("coxph.null", "coxph")
+  )
+  shaped$residuals <- fit$residuals
+  shaped
+}

@@ -1,0 +1,4 @@
+library(testthat)
+library(survivalGPU)
+
+test_check("survivalGPU")
