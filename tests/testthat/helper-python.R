@@ -14,18 +14,22 @@ skip_if_no_python <- local({
   }
 })
 
-# Runs R code in a new session with the package under test; returns its standard
-# output and standard error, line by line.
-fresh_session <- function(code, env = character()) {
+# R code that attaches the package under test in another session.
+attach_package_code <- function() {
   path <- getNamespaceInfo("survivalGPU", "path")
-  attach_package <- if (file.exists(file.path(path, "R", "coxph.R"))) {
+  if (file.exists(file.path(path, "R", "coxph.R"))) {
     sprintf("asNamespace('pkgload')$load_all('%s', quiet = TRUE)", path)
   } else {
     "library(survivalGPU)"
   }
+}
+
+# Runs R code in a new session with the package under test; returns its standard
+# output and standard error, line by line.
+fresh_session <- function(code, env = character()) {
   files <- withr::local_tempfile(.local_envir = parent.frame())
   script <- paste0(files, ".R")
-  writeLines(c(attach_package, "library(survival)", code), script)
+  writeLines(c(attach_package_code(), "library(survival)", code), script)
   err <- paste0(files, ".err")
   # a warning tells of a status other than 0, which is returned
   out <- suppressWarnings(system2(
