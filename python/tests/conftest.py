@@ -7,10 +7,15 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+
+# how long an example takes says more about the machine's load than about the code
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 class RSession:
@@ -107,3 +112,20 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("torch finds no CUDA device")
     return request.param
+
+
+@pytest.fixture
+def small() -> tuple[Any, ...]:
+    """Tied, stratified, weighted rows with an offset: (X, entry, time, event, rest)."""
+    rng = np.random.default_rng(11)
+    n = 90
+    X = np.column_stack([rng.normal(60, 9, n), rng.integers(0, 2, n), rng.normal(size=n)])
+    entry = rng.integers(0, 6, n).astype(float)
+    time = entry + rng.integers(1, 12, n)
+    event = rng.random(n) < 0.6
+    rest = {
+        "strata": rng.choice(["a", "b", "c"], n),
+        "weights": rng.uniform(0.5, 3, n),
+        "offset": rng.normal(1.0, 0.3, n),
+    }
+    return X, entry, time, event, rest

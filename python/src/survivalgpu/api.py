@@ -10,24 +10,13 @@ from __future__ import annotations
 import functools
 import platform
 import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from survivalgpu.dependencies import require_torch
 from survivalgpu.errors import MissingTorchError, SurvivalGPUError
-
-
-def _require_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except (ImportError, OSError) as error:
-        raise MissingTorchError(
-            "torch",
-            f"PyTorch cannot be loaded by {sys.executable} ({error}).",
-            "Install it there: pip install torch.",
-        ) from error
 
 
 def _plain(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -36,7 +25,7 @@ def _plain(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
-            _require_torch()
+            require_torch()
             return {"ok": True, **function(*args, **kwargs)}
         except SurvivalGPUError as error:
             return {"ok": False, "error": error.parts()}
@@ -94,7 +83,7 @@ def fit_cox(
         (n,), ``residuals`` (n,) or None.
     """
     from survivalgpu.coxph import CoxData, fit_coxph
-    from survivalgpu.device import resolve_device
+    from survivalgpu.device import as_tensor, resolve_device
     from survivalgpu.newton import NewtonControl
 
     on = resolve_device(device)
@@ -102,13 +91,13 @@ def fit_cox(
     counting = y.shape[1] == 3
     codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
     data = CoxData(
-        x=_tensor(x, on),
-        stop=_tensor(y[:, 1 if counting else 0], on),
-        event=_tensor(y[:, -1] == 1, on),
-        start=_tensor(y[:, 0], on) if counting else None,
-        strata=None if codes is None else _tensor(codes.astype(np.int64).reshape(-1), on),
-        offset=None if offset is None else _tensor(offset, on),
-        weights=None if weights is None else _tensor(weights, on),
+        x=as_tensor(np.asarray(x), on),
+        stop=as_tensor(y[:, 1 if counting else 0], on),
+        event=as_tensor(y[:, -1] == 1, on),
+        start=as_tensor(y[:, 0], on) if counting else None,
+        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
+        offset=None if offset is None else as_tensor(np.asarray(offset), on),
+        weights=None if weights is None else as_tensor(np.asarray(weights), on),
     )
     fit = fit_coxph(
         data,
@@ -161,16 +150,6 @@ def _flags(result: Any, counting: bool) -> np.ndarray:
     return np.array([-2 if result.halving[0] else rank], dtype=np.int32)
 
 
-def _tensor(array: np.ndarray, device: Any) -> Any:
-    """View an array as a tensor; R's memory is read-only and only ever read."""
-    import torch
-
-    array = np.asarray(array)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*not writable.*", category=UserWarning)
-        return torch.from_numpy(array).to(device)
-
-
 @_plain
 def resolve_device(name: str) -> dict[str, Any]:
     """Name the device that would compute, and whether ``"auto"`` fell back to the CPU."""
@@ -195,7 +174,7 @@ def device_report() -> dict[str, Any]:
         "libraries": [],
     }
     try:
-        _require_torch()
+        require_torch()
     except MissingTorchError as error:
         report["torch_error"] = error.found
         return report

@@ -33,7 +33,13 @@ class SurvivalGPUError(ValueError):
         return type(self), (self.argument, self.found, self.remedy)
 
     def parts(self) -> dict[str, str]:
-        """Return the error as plain strings, the form that crosses to R."""
+        """Return the error as plain strings, the form that crosses to R.
+
+        Returns
+        -------
+        dict
+            ``type``, ``argument``, ``found`` and ``remedy``.
+        """
         return {
             "type": self.kind,
             "argument": self.argument,
