@@ -196,9 +196,12 @@ def newton(
                 break
             problems.iterations[running] = iteration
             iterate(problems, running, evaluate_trial, control)
-        run_out = _run_out_counting if counting else _run_out_right
-        if control.iter_max > 0 and problems.running().size:
-            run_out(problems, evaluate_trial, control)
+        left = problems.running()
+        if left.size:
+            _return_to_best(problems, evaluate_trial)
+            if not counting:
+                # survival's counter stands one past the limit here
+                problems.iterations[left] = control.iter_max + 1
     return problems.result()
 
 
@@ -243,17 +246,6 @@ def _iterate_right(problems, running, evaluate_trial, control) -> None:
     problems.step(better, at)
 
 
-def _run_out_right(problems: _Problems, evaluate_trial, control: NewtonControl) -> None:
-    """Out of iterations: go back to the last good coefficients and evaluate there."""
-    running = problems.running()
-    problems.trial[running] = problems.best[running]
-    at = evaluate_trial(running)
-    problems.accept(at.everyone(), at)
-    problems.stop(at.everyone(), RAN_OUT, at)
-    # survival's counter stands one past the limit here
-    problems.iterations[running] = control.iter_max + 1
-
-
 def _iterate_counting(problems, running, evaluate_trial, control) -> None:
     """One iteration by the rules for ``(start, stop]`` data."""
     at = evaluate_trial(running)
@@ -284,8 +276,8 @@ def _keep_last_trial(problems, at: _Evaluated, left: np.ndarray, control: Newton
     problems.stop(left & ~worse, RAN_OUT, at)
 
 
-def _run_out_counting(problems: _Problems, evaluate_trial, control: NewtonControl) -> None:
-    """Problems whose last trial was clearly worse go back to the best one."""
+def _return_to_best(problems: _Problems, evaluate_trial) -> None:
+    """Out of iterations: end at the best coefficients so far, evaluated once more."""
     running = problems.running()
     problems.trial[running] = problems.best[running]
     at = evaluate_trial(running)
