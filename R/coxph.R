@@ -29,8 +29,9 @@
 #' # What runs where
 #' Right-censored and (start, stop] models, strata, case weights, offsets, robust
 #' variance, `tt()` and multi-state models use survivalGPU's engine. For
-#' `ties = "exact"` and the penalised terms `ridge()`, `pspline()` and `frailty()`
-#' survival's own fitter is called, with one message per session.
+#' `ties = "exact"`, the penalised terms `ridge()`, `pspline()` and `frailty()`, and
+#' rows without a stratum, survival's own fitter is called, with one message per
+#' session.
 #'
 #' # Errors
 #' Errors and warnings of `coxph` are kept, word for word, with the call of

@@ -6,6 +6,9 @@ right_censored_fitter <- function(device) {
   force(device)
   function(x, y, strata, offset, init, control, weights, method, rownames,
            resid = TRUE, nocenter = NULL) {
+    if (anyNA(strata)) {
+      return(survivals_own("coxph.fit", sys.call(), parent.frame()))
+    }
     x <- design_matrix(x, nrow(y))
     offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
     weights <- if (!missing(weights)) weights
@@ -29,6 +32,9 @@ counting_fitter <- function(device) {
   force(device)
   function(x, y, strata, offset, init, control, weights, method, rownames,
            resid = TRUE, nocenter = NULL) {
+    if (anyNA(strata)) {
+      return(survivals_own("agreg.fit", sys.call(), parent.frame()))
+    }
     if (all(y[, 3] == 0)) stop("Can't fit a Cox model with 0 failures")
     x <- design_matrix(x, nrow(y))
     offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
@@ -52,6 +58,17 @@ counting_fitter <- function(device) {
     for (text in counting_warnings(fit, control)) warning(text)
     shape_counting(fit, colnames(x), control, method)
   }
+}
+
+# survival lets rows without a stratum through where a multi-state formula has
+# strata in some of its parts; what it makes of them is kept. The call is
+# evaluated as coxph() wrote it, for the sake of its warnings.
+survivals_own <- function(name, call, frame) {
+  announce_deferral("strata", "A model with missing strata")
+  scope <- new.env(parent = frame)
+  scope[[name]] <- get(name, envir = asNamespace("survival"))
+  call[[1L]] <- as.name(name)
+  eval(call, scope)
 }
 
 # survival's reason to refuse the input, or NULL.

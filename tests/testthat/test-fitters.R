@@ -115,3 +115,20 @@ test_that("warnings follow survival's rules", {
   fit$score_vector <- 0
   expect_null(counting_warnings(fit, control))
 })
+
+test_that("missing strata are survival's own affair", {
+  skip_if_no_python()
+  forget_message("deferred_strata")
+  x <- cbind(age = lung$age)
+  strata <- replace(lung$sex, 1, NA)
+  fit <- function(fitter, y) {
+    suppressWarnings(fitter(
+      x, y, strata, NULL, NULL, coxph.control(),
+      weights = NULL, method = "efron", rownames = NULL
+    ))
+  }
+  engine <- engine_environment("cpu")
+  counting <- cbind(0, lung$time, lung$status - 1)
+  expect_message(ours <- fit(engine$agreg.fit, counting), "missing strata")
+  expect_identical(ours, fit(asNamespace("survival")$agreg.fit, counting))
+})
