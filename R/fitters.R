@@ -15,6 +15,10 @@ right_censored_fitter <- function(device) {
     init <- if (!missing(init) && ncol(x) > 0) init
     refused <- refusal(x, init, weights)
     if (!is.null(refused)) stop(refused)
+    # the words with which survival's residuals refuse infinite times
+    if (resid && !all(is.finite(y[, 1]))) {
+      stop("NA/NaN/Inf in foreign function call (arg 3)")
+    }
     fit <- fit_cox(
       x, y, strata, offset, weights, init, method, device, control,
       uncentred_columns(x, nocenter), resid
