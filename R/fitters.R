@@ -9,26 +9,16 @@ right_censored_fitter <- function(device) {
     if (anyNA(strata)) {
       return(survivals_own("coxph.fit", sys.call(), parent.frame()))
     }
-    x <- design_matrix(x, nrow(y))
-    offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
-    weights <- if (!missing(weights)) weights
-    init <- if (!missing(init) && ncol(x) > 0) init
-    refused <- refusal(x, init, weights)
+    rows <- model_rows(x, y, strata, given(offset), given(weights))
+    init <- if (ncol(rows$x) > 0) given(init)
+    refused <- refusal(rows, init, finite_times = resid)
     if (!is.null(refused)) stop(refused)
-    # the words with which survival's residuals refuse infinite times
-    if (resid && !all(is.finite(y[, 1]))) {
-      stop("NA/NaN/Inf in foreign function call (arg 3)")
-    }
-    fit <- fit_cox(
-      x, y, strata, offset, weights, init, method, device, control,
-      uncentred_columns(x, nocenter), resid
-    )
-    if (resid) names(fit$residuals) <- rownames
-    if (ncol(x) == 0) {
-      return(shape_right_null(fit, offset, method))
+    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames)
+    if (ncol(rows$x) == 0) {
+      return(shape_right_null(fit, rows$offset, method))
     }
     for (text in right_warnings(fit, control)) warning(text)
-    shape_right(fit, colnames(x), control, method)
+    shape_right(fit, colnames(rows$x), control, method)
   }
 }
 
@@ -40,18 +30,12 @@ counting_fitter <- function(device) {
       return(survivals_own("agreg.fit", sys.call(), parent.frame()))
     }
     if (all(y[, 3] == 0)) stop("Can't fit a Cox model with 0 failures")
-    x <- design_matrix(x, nrow(y))
-    offset <- if (missing(offset)) no_offset(y) else offset %||% no_offset(y)
-    weights <- if (!missing(weights)) weights
-    refused <- refusal(x, init, weights)
+    rows <- model_rows(x, y, strata, given(offset), given(weights))
+    refused <- refusal(rows, init)
     if (!is.null(refused)) stop(refused)
-    fit <- fit_cox(
-      x, y, strata, offset, weights, init, method, device, control,
-      uncentred_columns(x, nocenter), resid
-    )
-    if (resid) names(fit$residuals) <- rownames
-    if (ncol(x) == 0) {
-      return(shape_counting_null(fit, offset, method))
+    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames)
+    if (ncol(rows$x) == 0) {
+      return(shape_counting_null(fit, rows$offset, method))
     }
     if (control$iter.max > 1 && !all(is.finite(c(fit$coefficients, fit$var)))) {
       stop(
@@ -60,8 +44,32 @@ counting_fitter <- function(device) {
       )
     }
     for (text in counting_warnings(fit, control)) warning(text)
-    shape_counting(fit, colnames(x), control, method)
+    shape_counting(fit, colnames(rows$x), control, method)
   }
+}
+
+# The value of an argument, or NULL where it was not given.
+given <- function(argument) {
+  if (!eval.parent(call("missing", substitute(argument)))) argument
+}
+
+model_rows <- function(x, y, strata, offset, weights) {
+  list(
+    x = if (length(x) == 0) matrix(0, nrow(y), 0L) else as.matrix(x),
+    y = y,
+    strata = strata,
+    offset = offset %||% rep(0, nrow(y)),
+    weights = weights
+  )
+}
+
+fit_rows <- function(rows, init, method, device, control, nocenter, resid, rownames) {
+  fit <- fit_cox(
+    rows$x, rows$y, rows$strata, rows$offset, rows$weights, init, method, device, control,
+    uncentred_columns(rows$x, nocenter), resid
+  )
+  if (resid) names(fit$residuals) <- rownames
+  fit
 }
 
 # survival lets rows without a stratum through where a multi-state formula has
@@ -75,21 +83,16 @@ survivals_own <- function(name, call, frame) {
   eval(call, scope)
 }
 
-# survival's reason to refuse the input, or NULL.
-refusal <- function(x, init, weights) {
-  if (any(weights <= 0)) {
+# survival's reason to refuse the input, or NULL. Infinite times of right-censored data
+# are refused in the words of the routine that computes survival's residuals.
+refusal <- function(rows, init, finite_times = FALSE) {
+  if (any(rows$weights <= 0)) {
     "Invalid weights, must be >0"
-  } else if (!length(init) %in% c(0L, ncol(x))) {
+  } else if (!length(init) %in% c(0L, ncol(rows$x))) {
     "Wrong length for inital values"
+  } else if (finite_times && !all(is.finite(rows$y[, 1]))) {
+    "NA/NaN/Inf in foreign function call (arg 3)"
   }
-}
-
-no_offset <- function(y) {
-  rep(0, nrow(y))
-}
-
-design_matrix <- function(x, n) {
-  if (length(x) == 0) matrix(0, n, 0L) else as.matrix(x)
 }
 
 # Columns made of `nocenter` values only, which survival leaves uncentred.

@@ -6,6 +6,9 @@ suppressPackageStartupMessages({
   library(testthat)
 })
 
+# Test files share what the helper files define.
+for (helper in Sys.glob("tests/testthat/helper-*.R")) source(helper)
+
 # Names that are not snake_case for a reason: coxphGPU and its kin, and R's own hooks.
 given_names <- "^(coxph|wce|survival)GPU|^[.]on(Load|Attach|Unload)$"
 

@@ -276,3 +276,12 @@ def compare_with_r(
     np.testing.assert_allclose(ours["means"], theirs["means"], rtol=1e-10, atol=1e-12)
     for name in ("var", "residuals", "linear_predictors"):
         np.testing.assert_allclose(ours[name], theirs[name], **near, err_msg=name)
+
+
+def test_the_users_threads_are_left_as_they_were():
+    before = torch.get_num_threads()
+    rows = make_rows(31, 60, 2, 20, 1, counting=True)
+    fit_coxph(rows.data())
+    with pytest.raises(IndexError):
+        fit_coxph(rows.data(offset=np.zeros(3)))
+    assert torch.get_num_threads() == before

@@ -16,6 +16,7 @@ from survivalgpu.design import Design, build_design
 from survivalgpu.newton import NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
+from survivalgpu.threads import threads_for
 
 _PREDICTOR_ROWS = 1 << 16
 
@@ -133,21 +134,32 @@ def fit_coxph(
     start = np.zeros(p) if init is None else np.asarray(init, dtype=np.float64)
     start = np.array(np.broadcast_to(start, (max(n_problems, np.atleast_2d(start).shape[0]), p)))
     mask = np.zeros(p, dtype=bool) if uncentred is None else np.asarray(uncentred, dtype=bool)
-    risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
-    design = build_design(
-        data.x,
-        risk_sets,
-        torch.as_tensor(mask, device=device),
-        data.offset,
-        data.weights,
-        _scale_row(data, risk_sets),
-    )
-    likelihood = PartialLikelihood(risk_sets, design, ties, block_rows)
+    # what overflows ends as a value that is not finite, and is reported as such
+    with threads_for(data.x.numel()), np.errstate(all="ignore"):
+        risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
+        design = build_design(
+            data.x,
+            risk_sets,
+            torch.as_tensor(mask, device=device),
+            data.offset,
+            data.weights,
+            _scale_row(data, risk_sets),
+        )
+        likelihood = PartialLikelihood(risk_sets, design, ties, block_rows)
+        scale = design.scale.cpu().numpy()
+        result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
+        return _cox_fit(data, likelihood, result, residuals)
+
+
+def _cox_fit(
+    data: CoxData, likelihood: PartialLikelihood, result: NewtonResult, residuals: bool
+) -> CoxFit:
+    """Bring the result back to the scale of the covariates and the order of the rows."""
+    design = likelihood.design
     scale = design.scale.cpu().numpy()
-    result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
     coefficients = result.beta * scale
     predictors = martingale = None
-    if start.shape[0] == 1:
+    if coefficients.shape[0] == 1:
         predictors = _linear_predictors(data, coefficients[0], design)
         if residuals:
             martingale = _martingale(data, likelihood, result.beta[0])

@@ -57,7 +57,9 @@ def build_design(
 
     The likelihood does not change with the centre, which is chosen for accuracy: the
     mean of each stratum, or the value itself where a column is constant in a stratum,
-    so that such a column is exactly zero. The scale is survival's: the mean absolute
+    so that such a column is exactly zero. Other ``uncentred`` columns stay as they are:
+    indicators are exact, and the mean of an indicator in a risk set may be far smaller
+    than any centre would leave digits for. The scale is survival's: the mean absolute
     deviation becomes 1, except in ``uncentred`` columns. Only survival's rule for
     singular columns depends on it.
 
@@ -80,7 +82,7 @@ def build_design(
     x1 = _sorted_copy(x, order)
     scale, means = _scale_and_means(x, uncentred, weights, x1, flat, scale_row)
     covariates = x1[:, 1:]
-    _centre(covariates, risk_sets)
+    _centre(covariates, risk_sets, uncentred)
     covariates *= scale
     return Design(
         x1=x1,
@@ -136,28 +138,33 @@ def _mean_abs_deviation(x: Tensor, centre: Tensor, weights: Tensor | None) -> Te
     return total / (x.shape[0] if weights is None else weights.sum())
 
 
-def _centre(covariates: Tensor, risk_sets: RiskSets) -> None:
-    """Subtract each stratum's mean in place; constant columns become exactly 0."""
+def _centre(covariates: Tensor, risk_sets: RiskSets, uncentred: Tensor) -> None:
+    """Subtract the centre of each stratum in place; constant columns become exactly 0."""
     if covariates.numel() == 0:
         return
     if risk_sets.row_strata is None:
         low, high = covariates.amin(0), covariates.amax(0)
-        centre = torch.where(low == high, low, covariates.mean(0))
-        covariates -= centre
+        covariates -= _centres(covariates.mean(0), low, high, uncentred)
         return
-    centres = _stratum_centres(covariates, risk_sets.row_strata, risk_sets.n_strata)
+    centres = _stratum_centres(covariates, risk_sets.row_strata, risk_sets.n_strata, uncentred)
     for first in range(0, covariates.shape[0], _COPY_ROWS):
         rows = slice(first, first + _COPY_ROWS)
         covariates[rows] -= centres[risk_sets.row_strata[rows]]
 
 
-def _stratum_centres(covariates: Tensor, strata: Tensor, n_strata: int) -> Tensor:
+def _centres(mean: Tensor, low: Tensor, high: Tensor, uncentred: Tensor) -> Tensor:
+    return torch.where(low == high, low, torch.where(uncentred, torch.zeros_like(mean), mean))
+
+
+def _stratum_centres(
+    covariates: Tensor, strata: Tensor, n_strata: int, uncentred: Tensor
+) -> Tensor:
     counts = torch.bincount(strata, minlength=n_strata)
     by_stratum = SegmentSum(
         offsets_from_counts(counts), torch.argsort(strata, stable=True), strata.numel()
     )
-    centres = by_stratum(covariates.contiguous()) / counts.clamp(min=1).unsqueeze(1)
+    mean = by_stratum(covariates.contiguous()) / counts.clamp(min=1).unsqueeze(1)
     index = strata.unsqueeze(1).expand_as(covariates)
-    low = torch.full_like(centres, torch.inf).scatter_reduce_(0, index, covariates, "amin")
-    high = torch.full_like(centres, -torch.inf).scatter_reduce_(0, index, covariates, "amax")
-    return torch.where(low == high, low, centres)
+    low = torch.full_like(mean, torch.inf).scatter_reduce_(0, index, covariates, "amin")
+    high = torch.full_like(mean, -torch.inf).scatter_reduce_(0, index, covariates, "amax")
+    return _centres(mean, low, high, uncentred)
