@@ -175,3 +175,15 @@ def test_a_column_constant_in_each_stratum_has_exactly_no_information(counting, 
     _, score, information = evaluate(rows.data(x=x), [0.4, 0.0], "efron")
     assert score[0, 1] == 0
     assert not information[0, 1].any()
+
+
+def test_risks_too_small_for_a_reciprocal_are_raised():
+    # predictors down to -730: the last risk sets' totals are below 1e-308, and yet positive
+    rows = make_rows(16, 60, 2, 20, 1, counting=False)
+    data = rows.data(stop=np.arange(60.0), offset=-np.linspace(0.0, 730.0, 60), strata=None)
+    raised = rows.data(
+        stop=np.arange(60.0), offset=350.0 - np.linspace(0.0, 730.0, 60), strata=None
+    )
+    low, high = evaluate(data, [0.1, 0.2], "efron"), evaluate(raised, [0.1, 0.2], "efron")
+    for a, b in zip(low, high, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)

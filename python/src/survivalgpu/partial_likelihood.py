@@ -40,6 +40,9 @@ from survivalgpu.ties import HazardTables, TieTerms
 
 # survival recentres the linear predictor of (start, stop] data beyond this.
 _RECENTRE_ABOVE = 200.0
+# Right-censored data are not recentred. Below this a risk set's total has no reciprocal;
+# all risks are then raised towards the largest that still add up.
+_SMALLEST_TOTAL, _LARGEST_PREDICTOR = 1e-300, 690.0
 # Information lost to cancellation: a column whose variance within the risk sets is
 # below this share of its second moment has no correct digit left and counts as zero.
 _CANCELLED = 1e-13
@@ -147,18 +150,22 @@ class PartialLikelihood:
 
     # ---- sums over the risk sets -----------------------------------------------------
 
-    def _risk_tables(self, beta: Tensor, columns: Tensor) -> _RiskTables:
+    def _risk_tables(
+        self, beta: Tensor, columns: Tensor, shift: Tensor | None = None
+    ) -> _RiskTables:
         """Risks of all rows, and their sums with ``columns`` (ones first) by event time."""
-        shift = None
         risk, sums, largest = self._group_sums(beta, columns, shift)
-        if self.risk_sets.counting and largest > _RECENTRE_ABOVE:
-            shift = self._stratum_shift(beta)
-            risk, sums, _ = self._group_sums(beta, columns, shift)
+        if self.risk_sets.counting and shift is None and largest > _RECENTRE_ABOVE:
+            return self._risk_tables(beta, columns, self._stratum_shift(beta))
         n_problems, q = beta.shape[0], columns.shape[1]
         risk_set = self.risk_sets.intervals.risk_set_sums(sums.flatten(1)).view(-1, n_problems, q)
+        s0 = risk_set[:, :, 0].clone()
+        # a total of 0 stays: survival, too, rejects a step that far
+        tiny = (s0 > 0).all(0) & (s0 < _SMALLEST_TOTAL).any(0)
+        if not self.risk_sets.counting and shift is None and bool(tiny.any()):
+            return self._risk_tables(beta, columns, self._lowering(beta, tiny))
         tied = [self._ties.sum_rows.weighted(r[self._ties.rows], columns) for r in risk]
         tied = torch.stack(tied, dim=1)
-        s0 = risk_set[:, :, 0].clone()
         hazards = self._ties.hazards(s0, tied[:, :, 0], self._event_weight)
         risk_set /= s0.unsqueeze(2)
         tied_mean = tied[:, :, 1:] / s0[self._ties.tied_k].unsqueeze(2)
@@ -210,6 +217,13 @@ class PartialLikelihood:
         total = eta.new_zeros(self.risk_sets.n_strata, eta.shape[1]).index_add_(0, strata, eta)
         counts = torch.bincount(strata, minlength=self.risk_sets.n_strata)
         return total / counts.clamp(min=1).unsqueeze(1)
+
+    def _lowering(self, beta: Tensor, which: Tensor) -> Tensor:
+        """Shift ``(S, B)`` that raises all risks of the problems ``which``."""
+        highest = self._linear_predictor(beta, slice(None), None).amax(1)
+        room = (_LARGEST_PREDICTOR - highest).clamp(min=0.0)
+        shift = torch.where(which, -room, torch.zeros_like(room))
+        return shift.expand(self.risk_sets.n_strata, -1)
 
     def _row_weights(self, rows: Tensor | slice) -> Tensor:
         """Case weights of some sorted rows, ``(B or 1, rows)``."""
