@@ -71,8 +71,3 @@ def test_every_parameter_is_described(name):
     for parameter in inspect.signature(value).parameters:
         if parameter not in ("self", "args", "kwargs"):
             assert re.search(rf"^[^\n]*\b{parameter}\b[^\n]*( : |$)", doc, re.MULTILINE)
-
-
-def test_docstrings_name_no_machine_paths():
-    for name, value in OBJECTS.items():
-        assert "/work/" not in inspect.getdoc(value), name

@@ -150,9 +150,9 @@ def _quote_names(text: str) -> tuple[str, dict[str, str]]:
     names: dict[str, str] = {}
 
     def replace(match: re.Match[str]) -> str:
-        placeholder = f"_quoted_{len(names)}"
-        names[placeholder] = match[1]
-        return placeholder
+        stand_in = f"_quoted_{len(names)}"
+        names[stand_in] = match[1]
+        return stand_in
 
     return re.sub(r"`([^`]+)`", replace, text), names
 
@@ -171,8 +171,8 @@ def _call(text: str) -> tuple[str, list[str]]:
             "formula", f"`{text}` is not a call with plain arguments.", _TOP_LEVEL
         )
     arguments = [ast.unparse(argument) for argument in tree.args]
-    for placeholder, name in names.items():
-        arguments = [a.replace(placeholder, f"`{name}`") for a in arguments]
+    for stand_in, name in names.items():
+        arguments = [a.replace(stand_in, f"`{name}`") for a in arguments]
     return tree.func.id, arguments
 
 
@@ -213,7 +213,7 @@ def evaluate(
     columns = {str(name): data[name] for name in data.columns}
     scope = {**names, **columns}
     try:
-        scope.update({placeholder: columns[name] for placeholder, name in quoted.items()})
+        scope.update({stand_in: columns[name] for stand_in, name in quoted.items()})
         value = eval(compile(code, "<formula>", "eval"), {"__builtins__": {}}, scope)
     except Exception as error:
         raise InvalidArgumentError(
