@@ -44,7 +44,7 @@ def test_weights_are_replication_under_breslow(counting):
 
 @given(survival_rows(), ties_rules)
 @settings(max_examples=40)
-def test_shuffled_rows_give_the_same_fit(rows, ties):
+def test_shuffled_rows_start_at_the_same_likelihood(rows, ties):
     control = NewtonControl(iter_max=2)
     shuffle = np.random.default_rng(0).permutation(rows.stop.size)
     data = tensors(

@@ -87,3 +87,6 @@ expect_same_uses <- function(uses, kinds, ...) {
     }
   }
 }
+
+# Kinds of fit that are not multi-state.
+one_state <- c("right", "counting", "weighted", "offset")

@@ -2,7 +2,6 @@ library(survival)
 
 withr::local_options(survivalGPU.device = "cpu", .local_envir = teardown_env())
 
-one_state <- c("right", "counting", "weighted", "offset")
 # anova(), drop1() and step() need a likelihood and the same rows in all models
 complete <- c("complete", "offset")
 

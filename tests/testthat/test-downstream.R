@@ -2,7 +2,6 @@ library(survival)
 
 withr::local_options(survivalGPU.device = "cpu", .local_envir = teardown_env())
 
-one_state <- c("right", "counting", "weighted", "offset")
 not_robust <- c("right", "offset")
 
 test_that("what a fit says of itself is what coxph's says", {
