@@ -37,6 +37,49 @@ fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
   )
 }
 
+# Score residuals of fitted rows, times `matrix` where there is one, and summed over
+# `groups`, list(codes =, labels =), codes from 0.
+cox_score_residuals <- function(rows, matrix, weighted, groups, device) {
+  device <- resolve_device(device)
+  result <- call_python("compute residuals", function(api) {
+    api$cox_score_residuals(
+      rows = python_rows(rows),
+      device = device,
+      weighted = isTRUE(as.logical(weighted)),
+      groups = numpy_vector(groups$codes),
+      n_groups = length(groups$labels),
+      matrix = if (!is.null(matrix)) numpy_matrix(as.matrix(matrix))
+    )
+  })
+  n <- if (is.null(groups)) nrow(rows$x) else length(groups$labels)
+  matrix(as.double(result$residuals), n, ncol(rows$x))
+}
+
+# Schoenfeld residuals and the rows, from 1, they belong to.
+cox_schoenfeld_residuals <- function(rows, device) {
+  device <- resolve_device(device)
+  result <- call_python("compute residuals", function(api) {
+    api$cox_schoenfeld_residuals(rows = python_rows(rows), device = device)
+  })
+  list(
+    rows = as.integer(result$rows) + 1L,
+    residuals = matrix(as.double(result$residuals), ncol = ncol(rows$x))
+  )
+}
+
+# Rows with their linear predictors, as a dict.
+python_rows <- function(rows) {
+  reticulate::dict(
+    x = numpy_matrix(rows$x),
+    y = numpy_matrix(rows$y),
+    strata = numpy_vector(stratum_codes(rows$strata)),
+    weights = numpy_vector(if (!is.null(rows$weights)) as.double(rows$weights)),
+    linear_predictors = numpy_vector(as.double(rows$linear_predictors)),
+    ties = rows$ties,
+    convert = FALSE
+  )
+}
+
 # The device that `device` stands for: list(device =, fell_back =).
 python_device <- function(device) {
   call_python("choose a device", function(api) api$resolve_device(device))

@@ -49,6 +49,12 @@ resolve_device <- function(device) {
   resolved$device
 }
 
+# The device of what is computed from a fit: the one its call names, else the option's.
+device_of <- function(fit, call = rlang::caller_env()) {
+  named <- as.list(fit$call)[["device"]]
+  requested_device(if (rlang::is_string(named)) named, call = call)
+}
+
 announce_cpu <- function() {
   cli::cli_inform(
     c(

@@ -21,6 +21,7 @@ engine_environment <- function(device) {
   engine <- new.env(parent = asNamespace("survival"))
   engine$coxph.fit <- right_censored_fitter(device)
   engine$agreg.fit <- counting_fitter(device)
+  engine$residuals.coxph <- robust_residuals(device)
   exact <- "The exact partial likelihood ({.code ties = \"exact\"})"
   defer_to_survival("coxexact.fit", engine, "exact", exact)
   defer_to_survival("agexact.fit", engine, "exact", exact)

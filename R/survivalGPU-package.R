@@ -17,5 +17,6 @@
 #'
 #' @importFrom rlang %||%
 #' @importFrom survival coxph
+#' @importFrom stats naresid residuals
 #' @keywords internal
 "_PACKAGE"

@@ -51,3 +51,37 @@ def martingale(x, start, stop, event, strata, weights, offset, beta, ties):
             r = weights * score * (inside - f * dead)
             residual -= weight / d * score * (inside - f * dead) / r.sum()
     return residual
+
+
+def score_residuals(x, start, stop, event, strata, weights, offset, beta, ties):
+    """Each row's share of the score: the sum of (x_i - mean) dM_i over its event times."""
+    score = np.exp(x @ beta + offset)
+    residual = np.zeros_like(x)
+    pairs, at_risk = membership(start, stop, event, strata)
+    for (s, t), inside in zip(pairs, at_risk, strict=True):
+        dead = event & (stop == t) & (strata == s)
+        d, weight = int(dead.sum()), float(weights[dead].sum())
+        for share in range(d):
+            f = share / d if ties == "efron" else 0.0
+            present = inside - f * dead
+            r = weights * score * present
+            centred = x - r @ x / r.sum()
+            hazard = weight / d / r.sum()
+            residual += (dead / d - score * present * hazard)[:, None] * centred
+    return residual
+
+
+def schoenfeld(x, start, stop, event, strata, weights, offset, beta, ties):
+    """Rows of the events by stratum, time and row, and their Schoenfeld residuals."""
+    risk = weights * np.exp(x @ beta + offset)
+    rows, residuals = [], []
+    pairs, at_risk = membership(start, stop, event, strata)
+    for (s, t), inside in zip(pairs, at_risk, strict=True):
+        dead = event & (stop == t) & (strata == s)
+        d = int(dead.sum())
+        terms = [risk * (inside - (f / d if ties == "efron" else 0.0) * dead) for f in range(d)]
+        mean = sum(r @ x / r.sum() for r in terms) / d
+        for row in np.flatnonzero(dead):
+            rows.append(row)
+            residuals.append(x[row] - mean)
+    return np.array(rows), np.array(residuals)
