@@ -15,6 +15,7 @@
 #' `survivalGPU.device`: the device used where `device` is not given, `"auto"` by
 #' default. See [coxphGPU()].
 #'
+#' @useDynLib survivalGPU, .registration = TRUE
 #' @importFrom rlang %||%
 #' @importFrom survival coxph
 #' @importFrom stats naresid residuals

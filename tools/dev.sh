@@ -200,15 +200,30 @@ need_package() {
 package_key() {
   {
     R --version
-    find DESCRIPTION NAMESPACE R inst man python/src -type f ! -path '*/__pycache__/*' \
+    find DESCRIPTION NAMESPACE R inst man python/src src -type f ! -path '*/__pycache__/*' \
+      ! -name '*.o' ! -name '*.so' \
       -exec cksum {} + 2>/dev/null | sort -k 3 || true
   } | cksum
+}
+
+# The compiled kernels where the Python sources look for them; the R package builds its own.
+need_kernels() {
+  local library=python/libs/survivalGPU.so stamp=python/libs/.stamp key
+  key=$(cksum src/*.c src/*.h | cksum)
+  if [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then return; fi
+  say "compiling the kernels into python/libs"
+  mkdir -p python/libs
+  # shellcheck disable=SC2046  # words of a command line
+  quietly cc -O2 -fPIC -shared -pthread -o "$library" \
+    $(find src -name '*.c' ! -name init.c ! -name 'r_*.c' | sort) -lm || die "the kernels do not compile"
+  printf '%s\n' "$key" >"$stamp"
 }
 
 need_all() {
   need_system "$@"
   need_python
   need_package
+  need_kernels
 }
 
 # R and Python as every target runs them.
@@ -308,8 +323,8 @@ run_check() {
 # R CMD build first copies the whole folder, so it gets one without the environments.
 stage_sources() {
   mkdir -p "$1"
-  tar -cf - --exclude=./.git --exclude=./.venv --exclude=./.Rlib --exclude='./*.Rcheck' . |
-    tar -xf - -C "$1"
+  tar -cf - --exclude=./.git --exclude=./.venv --exclude=./.Rlib --exclude='./*.Rcheck' \
+    --exclude='./src/*.o' --exclude='./src/*.so' . | tar -xf - -C "$1"
 }
 
 # The tarball must hold the Python core (through the symlink in inst/python) and no byte code.
@@ -356,6 +371,7 @@ run_docs() {
 
 run_clean() {
   rm -rf .venv .Rlib ./*.Rcheck survivalGPU_*.tar.gz python/build python/dist
+  rm -rf python/libs src/*.o src/*.so
   rm -rf python/.pytest_cache python/.ruff_cache python/.hypothesis .ruff_cache
   find python inst -name __pycache__ -type d -prune -exec rm -rf {} +
 }

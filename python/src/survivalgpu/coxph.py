@@ -100,6 +100,7 @@ def fit_coxph(
     uncentred: np.ndarray | None = None,
     residuals: bool = True,
     block_rows: int | None = None,
+    compiled: bool = True,
 ) -> CoxFit:
     """Fit by maximum partial likelihood.
 
@@ -118,7 +119,9 @@ def fit_coxph(
     residuals : bool
         Whether to compute martingale residuals.
     block_rows : int, optional
-        Rows per block of the computation.
+        Rows per block of PyTorch's route.
+    compiled : bool
+        Take the compiled kernels on the CPU where they can do it.
 
     Returns
     -------
@@ -145,7 +148,7 @@ def fit_coxph(
             data.weights,
             _scale_row(data, risk_sets),
         )
-        likelihood = PartialLikelihood(risk_sets, design, ties, block_rows)
+        likelihood = PartialLikelihood(risk_sets, design, ties, block_rows, compiled)
         scale = design.scale.cpu().numpy()
         result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
         return _cox_fit(data, likelihood, result, residuals)
@@ -162,7 +165,8 @@ def _cox_fit(
     if coefficients.shape[0] == 1:
         predictors = _linear_predictors(data, coefficients[0], design)
         if residuals:
-            martingale = _martingale(data, likelihood, result.beta[0])
+            at = torch.as_tensor(result.beta[0], device=data.x.device)
+            martingale = likelihood.martingale(at).cpu().numpy()
     return CoxFit(
         coefficients=coefficients,
         variance=result.variance * scale[:, None] * scale,
@@ -218,11 +222,3 @@ def _linear_predictors(data: CoxData, beta: np.ndarray, design: Design) -> np.nd
             total += data.offset[rows]
         out[rows] = total - constant
     return out.cpu().numpy()
-
-
-def _martingale(data: CoxData, likelihood: PartialLikelihood, beta: np.ndarray) -> np.ndarray:
-    """Martingale residuals in the order of the data; 0 for rows never at risk."""
-    residual = torch.zeros(data.x.shape[0], dtype=torch.float64, device=data.x.device)
-    at = torch.as_tensor(beta, device=data.x.device)
-    residual[likelihood.risk_sets.order] = likelihood.martingale(at)
-    return residual.cpu().numpy()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from survivalgpu.column_statistics import mean_abs_deviation, mean_columns, stratum_ranges
+from survivalgpu.kernels import kernels_for, n_threads, pointer
 from survivalgpu.risk_sets import RiskSets
-from survivalgpu.sparse import SegmentSum, offsets_from_counts
 
 _COPY_ROWS = 1 << 16
 
@@ -81,9 +82,7 @@ def build_design(
     flat = sorted_weights if sorted_weights is None or sorted_weights.ndim == 1 else None
     x1 = _sorted_copy(x, order)
     scale, means = _scale_and_means(x, uncentred, weights, x1, flat, scale_row)
-    covariates = x1[:, 1:]
-    _centre(covariates, risk_sets, uncentred)
-    covariates *= scale
+    _centre_and_scale(x1, risk_sets, uncentred, scale)
     return Design(
         x1=x1,
         offset=None if offset is None else offset[order].contiguous(),
@@ -94,9 +93,15 @@ def build_design(
 
 
 def _sorted_copy(x: Tensor, order: Tensor) -> Tensor:
-    x1 = torch.empty(order.numel(), x.shape[1] + 1, dtype=torch.float64, device=x.device)
+    """Gather the rows at risk into ``(n_used, 1 + p)``, row-major, after a column of ones."""
+    n, p = order.numel(), x.shape[1]
+    x1 = torch.empty(n, p + 1, dtype=torch.float64, device=x.device)
+    kernels = kernels_for(x, order)
+    if kernels is not None:
+        kernels.gather_rows(pointer(x), *x.stride(), pointer(order), n, p, pointer(x1), n_threads())
+        return x1
     x1[:, 0] = 1.0
-    for first in range(0, order.numel(), _COPY_ROWS):
+    for first in range(0, n, _COPY_ROWS):
         rows = slice(first, first + _COPY_ROWS)
         x1[rows, 1:] = x[order[rows]]
     return x1
@@ -117,54 +122,33 @@ def _scale_and_means(
     """
     flat = weights if weights is not None and weights.ndim == 1 else None
     if scale_row is None:
-        means = x.mean(0) if flat is None else (flat @ x) / flat.sum()
-        deviation = _mean_abs_deviation(x, means, flat)
+        means = mean_columns(x, flat)
+        deviation = mean_abs_deviation(x, means, flat)
     else:
-        means = x.mean(0)
-        deviation = _mean_abs_deviation(x1[:, 1:], x[scale_row], sorted_weights)
+        means = mean_columns(x, None)
+        deviation = mean_abs_deviation(x1[:, 1:], x[scale_row], sorted_weights)
     scale = torch.where(deviation > 0, 1.0 / deviation, torch.ones_like(deviation))
     scale = torch.where(uncentred, torch.ones_like(scale), scale)
     return scale, torch.where(uncentred, torch.zeros_like(means), means)
 
 
-def _mean_abs_deviation(x: Tensor, centre: Tensor, weights: Tensor | None) -> Tensor:
-    total = torch.zeros_like(centre)
-    for first in range(0, x.shape[0], _COPY_ROWS):
-        deviation = (x[first : first + _COPY_ROWS] - centre).abs_()
-        if weights is None:
-            total += deviation.sum(0)
-        else:
-            total += weights[first : first + _COPY_ROWS] @ deviation
-    return total / (x.shape[0] if weights is None else weights.sum())
-
-
-def _centre(covariates: Tensor, risk_sets: RiskSets, uncentred: Tensor) -> None:
-    """Subtract the centre of each stratum in place; constant columns become exactly 0."""
-    if covariates.numel() == 0:
+def _centre_and_scale(x1: Tensor, risk_sets: RiskSets, uncentred: Tensor, scale: Tensor) -> None:
+    """Subtract each stratum's centre and scale, in place; constant columns become exactly 0."""
+    n, p = x1.shape[0], x1.shape[1] - 1
+    if n == 0 or p == 0:
         return
-    if risk_sets.row_strata is None:
-        low, high = covariates.amin(0), covariates.amax(0)
-        covariates -= _centres(covariates.mean(0), low, high, uncentred)
+    strata = risk_sets.row_strata
+    mean, low, high = stratum_ranges(x1, strata, risk_sets.n_strata)
+    centre = torch.where(uncentred, torch.zeros_like(mean), mean)
+    centre = torch.where(low == high, low, centre).contiguous()
+    kernels = kernels_for(x1, strata)
+    if kernels is not None:
+        kernels.centre_and_scale(
+            pointer(x1), n, p, pointer(strata), pointer(centre), pointer(scale), n_threads()
+        )
         return
-    centres = _stratum_centres(covariates, risk_sets.row_strata, risk_sets.n_strata, uncentred)
-    for first in range(0, covariates.shape[0], _COPY_ROWS):
+    covariates = x1[:, 1:]
+    for first in range(0, n, _COPY_ROWS):
         rows = slice(first, first + _COPY_ROWS)
-        covariates[rows] -= centres[risk_sets.row_strata[rows]]
-
-
-def _centres(mean: Tensor, low: Tensor, high: Tensor, uncentred: Tensor) -> Tensor:
-    return torch.where(low == high, low, torch.where(uncentred, torch.zeros_like(mean), mean))
-
-
-def _stratum_centres(
-    covariates: Tensor, strata: Tensor, n_strata: int, uncentred: Tensor
-) -> Tensor:
-    counts = torch.bincount(strata, minlength=n_strata)
-    by_stratum = SegmentSum(
-        offsets_from_counts(counts), torch.argsort(strata, stable=True), strata.numel()
-    )
-    mean = by_stratum(covariates.contiguous()) / counts.clamp(min=1).unsqueeze(1)
-    index = strata.unsqueeze(1).expand_as(covariates)
-    low = torch.full_like(mean, torch.inf).scatter_reduce_(0, index, covariates, "amin")
-    high = torch.full_like(mean, -torch.inf).scatter_reduce_(0, index, covariates, "amax")
-    return _centres(mean, low, high, uncentred)
+        covariates[rows] -= centre[0] if strata is None else centre[strata[rows]]
+        covariates[rows] *= scale

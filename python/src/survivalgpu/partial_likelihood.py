@@ -27,11 +27,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from survivalgpu.column_statistics import chosen_row_sums
+from survivalgpu.compiled_likelihood import CompiledLikelihood, RiskSums
 from survivalgpu.design import Design
 from survivalgpu.risk_sets import RiskSets
 from survivalgpu.row_blocks import RowBlock, default_block_rows, row_blocks
@@ -93,25 +96,50 @@ class PartialLikelihood:
     ties : {"efron", "breslow"}
         Treatment of tied event times.
     block_rows : int, optional
-        Rows per block; the result depends on it by rounding only.
+        Rows per block of PyTorch's route; the result depends on it by rounding only.
+    compiled : bool
+        Take the compiled kernels where they can do it: one problem, on the CPU, without a
+        wish for ``block_rows``.
     """
 
     def __init__(
-        self, risk_sets: RiskSets, design: Design, ties: str, block_rows: int | None = None
+        self,
+        risk_sets: RiskSets,
+        design: Design,
+        ties: str,
+        block_rows: int | None = None,
+        compiled: bool = True,
     ) -> None:
         self.risk_sets = risk_sets
         self.design = design
-        rows = risk_sets.event_rows
-        weights = self._row_weights(rows)
-        number = torch.arange(rows.numel(), device=rows.device)
-        by_time = SegmentSum(risk_sets.event_offsets, number, rows.numel())
-        self._event_weight = by_time(weights.T.contiguous())
-        self._event_x = weights @ design.x1[rows]
-        self._event_offset = 0.0 if design.offset is None else weights @ design.offset[rows]
-        self._ties = TieTerms(risk_sets, ties)
-        if block_rows is None:
-            block_rows = default_block_rows(design.x1.shape[1], design.x1.device)
-        self._blocks = tuple(row_blocks(risk_sets, block_rows))
+        rows, weights = risk_sets.event_rows, design.weights
+        self._event_x = torch.atleast_2d(chosen_row_sums(design.x1, rows, weights))
+        self._event_offset: Tensor | float = 0.0
+        if design.offset is not None:
+            offset = design.offset.unsqueeze(1)
+            self._event_offset = chosen_row_sums(offset, rows, weights).reshape(-1)
+        self._ties_rule, self._block_rows = ties, block_rows
+        self._compiled: CompiledLikelihood | None = None
+        if compiled and block_rows is None and CompiledLikelihood.suits(design):
+            self._compiled = CompiledLikelihood(risk_sets, design, ties)
+
+    @cached_property
+    def _event_weight(self) -> Tensor:
+        """Total weight of the events of each event time, ``(K, B or 1)``."""
+        weights = self._row_weights(self.risk_sets.event_rows).T.contiguous()
+        number = torch.arange(weights.shape[0], device=weights.device)
+        return SegmentSum(self.risk_sets.event_offsets, number, weights.shape[0])(weights)
+
+    @cached_property
+    def _ties(self) -> TieTerms:
+        return TieTerms(self.risk_sets, self._ties_rule)
+
+    @cached_property
+    def _blocks(self) -> tuple[RowBlock, ...]:
+        rows = self._block_rows
+        if rows is None:
+            rows = default_block_rows(self.design.x1.shape[1], self.design.x1.device)
+        return tuple(row_blocks(self.risk_sets, rows))
 
     def restricted_to(self, problems: np.ndarray) -> PartialLikelihood:
         """The same likelihood for some of the problems; a no-op where weights are shared."""
@@ -129,24 +157,42 @@ class PartialLikelihood:
 
     def evaluate(self, beta: Tensor) -> Evaluation:
         """Evaluate at ``(B, p)`` coefficients on the scale of the design."""
+        if self._compiled is not None and beta.shape[0] == 1:
+            sums = self._compiled.evaluate(beta[0])
+            if sums is not None:
+                return self._completed(beta, sums)
         tables = self._risk_tables(beta, self.design.x1)
         hazards = tables.hazards
         score = self._event_x[:, 1:] - torch.einsum("kb,kbp->bp", hazards.phi, tables.mean)
         score = score + torch.einsum("kb,kbp->bp", hazards.excess, tables.tied_mean)
         return Evaluation(self._loglik(beta, tables), score, self._information(tables))
 
-    def martingale(self, beta: Tensor) -> Tensor:
-        """Martingale residuals ``delta_i - r_i Lambda_i`` of the sorted rows, ``(n_used,)``.
+    def _completed(self, beta: Tensor, sums: RiskSums) -> Evaluation:
+        """The kernels' sums with the events' own covariates."""
+        return Evaluation(
+            loglik=self._event_loglik(beta) - sums.log_terms,
+            score=self._event_x[:, 1:] + sums.score,
+            information=_information(sums.second_moment[None], sums.outer[None]),
+        )
 
-        ``beta`` is one parameter vector ``(p,)`` on the scale of the design.
+    def martingale(self, beta: Tensor) -> Tensor:
+        """Martingale residuals ``delta_i - r_i Lambda_i`` in the order of the data.
+
+        They are 0 for rows that are never at risk. ``beta`` is one parameter vector ``(p,)``
+        on the scale of the design; the result is ``(n,)``.
         """
+        residuals = None if self._compiled is None else self._compiled.martingale(beta)
+        if residuals is not None:
+            return residuals
         tables = self._risk_tables(beta.unsqueeze(0), self.design.x1[:, :1].contiguous())
         expected = torch.cat([values for _, values in self._expected(tables)], dim=1)
         if self.design.weights is not None:
             expected /= self._row_weights(slice(None))
         residual = -expected.squeeze(0)
         residual[self.risk_sets.event_rows] += 1.0
-        return residual
+        residuals = residual.new_zeros(self.risk_sets.n_rows)
+        residuals[self.risk_sets.order] = residual
+        return residuals
 
     # ---- sums over the risk sets -----------------------------------------------------
 
@@ -235,9 +281,12 @@ class PartialLikelihood:
 
     # ---- log-likelihood and information ----------------------------------------------
 
+    def _event_loglik(self, beta: Tensor) -> Tensor:
+        """Weighted linear predictors of the events, summed: ``(B,)``."""
+        return (self._event_x[:, 1:] * beta).sum(1) + self._event_offset
+
     def _loglik(self, beta: Tensor, tables: _RiskTables) -> Tensor:
-        events = (self._event_x[:, 1:] * beta).sum(1) + self._event_offset
-        loglik = events - tables.hazards.log_terms.sum(0)
+        loglik = self._event_loglik(beta) - tables.hazards.log_terms.sum(0)
         if tables.shift is not None:
             shift = tables.shift[self.risk_sets.event_strata]
             loglik = loglik - (self._event_weight * shift).sum(0)
@@ -267,12 +316,7 @@ class PartialLikelihood:
             cross = torch.einsum("kbp,kbq->bpq", tied_set, tied)
             outer = outer - cross - cross.transpose(1, 2)
             outer = outer + torch.einsum("kbp,kbq->bpq", hazards.c.unsqueeze(2) * tied, tied)
-        information = second_moment - outer
-        diagonal = torch.diagonal(information, dim1=1, dim2=2)
-        moment = torch.diagonal(second_moment, dim1=1, dim2=2)
-        lost = diagonal.abs() < _CANCELLED * moment
-        diagonal[lost] = 0.0
-        return information
+        return _information(second_moment, outer)
 
     def _second_moment(self, tables: _RiskTables) -> Tensor:
         """``X' diag(w r Lambda) X`` for each problem, ``(B, p, p)``."""
@@ -293,3 +337,12 @@ class PartialLikelihood:
         total[:, first, second] = pairs
         total[:, second, first] = pairs
         return total
+
+
+def _information(second_moment: Tensor, outer: Tensor) -> Tensor:
+    """Their difference ``(B, p, p)``; what cancellation left of a variance of 0 becomes 0."""
+    information = second_moment - outer
+    diagonal = torch.diagonal(information, dim1=1, dim2=2)
+    moment = torch.diagonal(second_moment, dim1=1, dim2=2)
+    diagonal[diagonal.abs() < _CANCELLED * moment] = 0.0
+    return information

@@ -10,6 +10,7 @@ from the risk sets is a sum by group, then a sum over the groups at risk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from survivalgpu.interval_sums import (
     RightCensoredSums,
     StrataLayout,
 )
+from survivalgpu.sorting import count_at_most, distinct, sort_keys
 from survivalgpu.sparse import offsets_from_counts
 
 
@@ -35,8 +37,8 @@ class RiskSets:
     group_offsets : Tensor
         ``(G + 1,)`` int64. Group ``g`` owns sorted rows ``group_offsets[g]`` to
         ``group_offsets[g + 1]``.
-    group_of_row : Tensor or None
-        ``(n_used,)`` int64, None where every group is a single row (``G == n_used``).
+    group_lo, group_hi : Tensor
+        ``(G,)`` int64. The event times ``group_lo <= k < group_hi`` of each group.
     event_rows : Tensor
         ``(N,)`` int64. Sorted places of the rows with an event, ordered by ``k``.
     event_offsets : Tensor
@@ -49,8 +51,6 @@ class RiskSets:
         ``(n_used,)`` int64 stratum of each sorted row; None without strata.
     n_strata : int
         Number of strata, those without events included.
-    intervals : IntervalSums
-        Sums over risk sets, and their transpose.
     n_rows : int
         Number of rows of the data, unused ones included.
     counting : bool
@@ -59,16 +59,31 @@ class RiskSets:
 
     order: Tensor
     group_offsets: Tensor
-    group_of_row: Tensor | None
+    group_lo: Tensor
+    group_hi: Tensor
     event_rows: Tensor
     event_offsets: Tensor
     event_times: Tensor
     event_strata: Tensor
     row_strata: Tensor | None
     n_strata: int
-    intervals: IntervalSums
     n_rows: int
     counting: bool
+
+    @cached_property
+    def group_of_row(self) -> Tensor | None:
+        """``(n_used,)`` group of each row; None where every group is a single row."""
+        if self.n_groups == self.n_used:
+            return None
+        groups = torch.arange(self.n_groups, device=self.order.device)
+        return torch.repeat_interleave(groups, self.group_offsets.diff())
+
+    @cached_property
+    def intervals(self) -> IntervalSums:
+        """Sums over risk sets, and their transpose."""
+        counts = torch.bincount(self.event_strata, minlength=self.n_strata)
+        sums = DyadicIntervalSums if self.counting else RightCensoredSums
+        return sums(StrataLayout.from_counts(counts), self.group_lo, self.group_hi)
 
     @property
     def n_event_times(self) -> int:
@@ -111,35 +126,27 @@ def build_risk_sets(
     Interval conventions are those of Therneau and Grambsch (2000), *Modeling
     Survival Data*, section 3.7.
     """
-    times = torch.unique(stop[event])
-    stop_rank = torch.searchsorted(times, stop.contiguous(), right=True)
-    start_rank = (
-        None if start is None else torch.searchsorted(times, start.contiguous(), right=True)
-    )
+    times = distinct(stop, event)
+    stop_rank = count_at_most(times, stop)
+    start_rank = None if start is None else count_at_most(times, start)
     keys, lo, hi, width = _ranges(stop_rank, start_rank, event, strata, times.numel())
     n_strata = 1 if strata is None else int(strata.max()) + 1
     key_strata = torch.div(keys, width, rounding_mode="floor")
-    layout = StrataLayout.from_counts(torch.bincount(key_strata, minlength=n_strata))
     order, group_offsets, group_lo, group_hi = _sort_rows(lo, hi, start is not None, keys.numel())
     event_sorted = event[order]
     places = torch.nonzero(event_sorted).squeeze(1)
-    event_k, by_time = torch.sort(hi[order[places]] - 1, stable=True)
-    n_groups = group_lo.numel()
-    sums = RightCensoredSums if start is None else DyadicIntervalSums
-    counts = group_offsets.diff()
+    event_k, by_time = sort_keys(hi[order[places]] - 1, keys.numel())
     return RiskSets(
         order=order,
         group_offsets=group_offsets,
-        group_of_row=None
-        if n_groups == order.numel()
-        else torch.repeat_interleave(torch.arange(n_groups, device=stop.device), counts),
+        group_lo=group_lo,
+        group_hi=group_hi,
         event_rows=places[by_time],
         event_offsets=offsets_from_counts(torch.bincount(event_k, minlength=keys.numel())),
         event_times=times[(keys - key_strata * width) - 1],
         event_strata=key_strata,
         row_strata=None if strata is None else strata[order],
         n_strata=n_strata,
-        intervals=sums(layout, group_lo, group_hi),
         n_rows=stop.numel(),
         counting=start is not None,
     )
@@ -186,7 +193,7 @@ def _sort_rows(
         key = torch.where(hi - lo == 1, lo, (lo + 1) * span + hi)
     else:
         key = hi
-    key, place = torch.sort(key, stable=True)
+    key, place = sort_keys(key, (n_event_times + 2) ** 2 if counting else n_event_times)
     _, counts = torch.unique_consecutive(key, return_counts=True)
     offsets = offsets_from_counts(counts)
     first = place[offsets[:-1]]

@@ -1,0 +1,276 @@
+/*
+ * Partial likelihood of (start, stop] data.
+ *
+ * Going from the last event time to the first, groups of rows enter the risk set at their
+ * last event time and leave it after their first. Leaving is a subtraction, which would
+ * lose all digits once a group with a huge risk has left; the sums are therefore kept as
+ * unevaluated pairs of doubles (106 bits; Dekker 1971, Numer. Math. 18:224), whose rounding
+ * stays below that of one double as long as the totals spread over less than about 2^45.
+ * The spread is reported, and the caller takes another route beyond.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cox.h"
+
+#define MOST_BLOCKS 64
+#define FEWEST_ROWS 2048
+#define FEWEST_TIMES 16
+
+typedef struct {
+    double high, low;
+} Pair;
+
+/* Knuth's error-free sum of two doubles, then renormalised. */
+INLINE Pair add_double(Pair a, double b)
+{
+    double sum = a.high + b, part = sum - a.high;
+    double error = (a.high - (sum - part)) + (b - part) + a.low;
+    Pair result = {sum + error, 0.0};
+    result.low = error - (result.high - sum);
+    return result;
+}
+
+INLINE Pair add_pair(Pair a, Pair b)
+{
+    double sum = a.high + b.high, part = sum - a.high;
+    double error = (a.high - (sum - part)) + (b.high - part) + (a.low + b.low);
+    Pair result = {sum + error, 0.0};
+    result.low = error - (result.high - sum);
+    return result;
+}
+
+typedef struct {
+    const CoxData *data;
+    const double *beta;
+    CoxResult *result;
+    int64_t row_step, n_row_blocks;
+    int64_t n_time_blocks, first[MOST_BLOCKS + 1]; /* first event time of each block */
+    double largest[MOST_BLOCKS], log_terms[MOST_BLOCKS], smallest[MOST_BLOCKS], most[MOST_BLOCKS];
+    double *sums;   /* G x (1 + p): risks of each group times 1, x */
+    double *front;  /* blocks x (1 + p): a block's share of the group it starts in */
+    double *shares; /* blocks x share_size(p) */
+    Pair *change;   /* K x (1 + p): entering at k less leaving after k + 1 */
+    Pair *carry;    /* blocks x (1 + p): total of a block's changes, then of those beyond it */
+    Pair *hazard;   /* K + 1: cumulative hazard before each event time */
+} Work;
+
+static int64_t group_of_row(const CoxData *data, int64_t row)
+{
+    int64_t low = 0, high = data->n_groups;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (data->group_offsets[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void cut_blocks(Work *work)
+{
+    const CoxData *data = work->data;
+    int64_t step = data->n_groups / MOST_BLOCKS + FEWEST_TIMES, k = 0;
+    work->row_step = data->n / MOST_BLOCKS + 1;
+    if (work->row_step < FEWEST_ROWS) work->row_step = FEWEST_ROWS;
+    work->n_row_blocks = (data->n + work->row_step - 1) / work->row_step;
+    work->n_time_blocks = 0;
+    while (k < data->n_times) {
+        int64_t enough = data->last_offsets[k] + step;
+        work->first[work->n_time_blocks++] = k;
+        do k++;
+        while (k < data->n_times && data->last_offsets[k] < enough);
+    }
+    work->first[work->n_time_blocks] = k;
+}
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+VECTORISED static void sum_groups(void *context, int64_t block)
+{
+    Work *work = context;
+    const CoxData *data = work->data;
+    const int64_t q = data->p + 1, start = block * work->row_step;
+    const int64_t end = start + work->row_step < data->n ? start + work->row_step : data->n;
+    double largest = 0.0;
+    int64_t row = start;
+    for (int64_t g = group_of_row(data, start); row < end; g++) {
+        const int64_t stop = data->group_offsets[g + 1] < end ? data->group_offsets[g + 1] : end;
+        const int continued = data->group_offsets[g] < start;
+        double *restrict to = continued ? work->front + block * q : work->sums + g * q;
+        for (int64_t j = 0; j < q; j++) to[j] = 0.0;
+        for (; row < stop; row++) {
+            double eta = predictor(data, work->beta, row);
+            double r = weight_of(data, row) * exp(eta);
+            const double *restrict x1 = data->x1 + row * q;
+            work->result->risk[row] = r;
+            if (!(fabs(eta) <= largest)) largest = fabs(eta);
+            for (int64_t j = 0; j < q; j++) to[j] += r * x1[j];
+        }
+    }
+    work->largest[block] = largest;
+}
+
+/* Groups that run over several blocks get the shares of the later ones. */
+static void join_groups(Work *work)
+{
+    const CoxData *data = work->data;
+    const int64_t q = data->p + 1;
+    for (int64_t block = 1; block < work->n_row_blocks; block++) {
+        const int64_t start = block * work->row_step, g = group_of_row(data, start);
+        if (data->group_offsets[g] == start) continue;
+        for (int64_t j = 0; j < q; j++) work->sums[g * q + j] += work->front[block * q + j];
+    }
+}
+
+VECTORISED static void pass_second_moments(void *context, int64_t block)
+{
+    Work *work = context;
+    const CoxData *data = work->data;
+    const int64_t p = data->p, start = block * work->row_step;
+    const int64_t end = start + work->row_step < data->n ? start + work->row_step : data->n;
+    RankUpdate update;
+    int64_t row = start;
+    start_update(&update, work->shares + block * share_size((int)p) + p, (int)p);
+    for (int64_t g = group_of_row(data, start); row < end; g++) {
+        const double hazard = work->result->cumulative[g];
+        const int64_t stop = data->group_offsets[g + 1] < end ? data->group_offsets[g + 1] : end;
+        for (; row < stop; row++)
+            add_outer(&update, work->result->risk[row] * hazard, data->x1 + row * (p + 1) + 1);
+    }
+    flush_update(&update);
+}
+
+/* ---- event times ------------------------------------------------------------------------ */
+
+VECTORISED static void find_changes(void *context, int64_t block)
+{
+    Work *work = context;
+    const CoxData *data = work->data;
+    const int64_t q = data->p + 1;
+    Pair *restrict total = work->carry + block * q;
+    for (int64_t k = work->first[block]; k < work->first[block + 1]; k++) {
+        Pair *restrict change = work->change + k * q;
+        for (int64_t e = data->last_offsets[k]; e < data->last_offsets[k + 1]; e++) {
+            const double *restrict sums = work->sums + data->last_groups[e] * q;
+            for (int64_t j = 0; j < q; j++) change[j] = add_double(change[j], sums[j]);
+        }
+        if (k + 1 < data->n_times)
+            for (int64_t e = data->first_offsets[k + 1]; e < data->first_offsets[k + 2]; e++) {
+                const double *restrict sums = work->sums + data->first_groups[e] * q;
+                for (int64_t j = 0; j < q; j++) change[j] = add_double(change[j], -sums[j]);
+            }
+        for (int64_t j = 0; j < q; j++) total[j] = add_pair(total[j], change[j]);
+    }
+}
+
+/* From each block's own total to the total of the blocks after it. */
+static void carry_totals(Work *work)
+{
+    const int64_t q = work->data->p + 1;
+    Pair beyond[MAX_COVARIATES + 1];
+    memset(beyond, 0, sizeof beyond);
+    for (int64_t block = work->n_time_blocks - 1; block >= 0; block--) {
+        Pair *carry = work->carry + block * q;
+        for (int64_t j = 0; j < q; j++) {
+            Pair own = carry[j];
+            carry[j] = beyond[j];
+            beyond[j] = add_pair(beyond[j], own);
+        }
+    }
+}
+
+VECTORISED static void pass_event_times(void *context, int64_t block)
+{
+    Work *work = context;
+    const CoxData *data = work->data;
+    const int64_t p = data->p, q = p + 1;
+    Pair s[MAX_COVARIATES + 1];
+    double total[MAX_COVARIATES + 1], most = 0.0;
+    Share share;
+    start_share(&share, work->shares + block * share_size((int)p), (int)p);
+    memcpy(s, work->carry + block * q, (size_t)q * sizeof *s);
+    for (int64_t k = work->first[block + 1] - 1; k >= work->first[block]; k--) {
+        for (int64_t j = 0; j < q; j++) {
+            s[j] = add_pair(s[j], work->change[k * q + j]);
+            total[j] = s[j].high;
+        }
+        if (!(total[0] <= most)) most = total[0];
+        work->hazard[k + 1].high =
+            add_event_time(data, work->result->risk, k, total, &share, work->result->spared + k);
+    }
+    flush_update(&share.outer);
+    flush_update(&share.second);
+    work->log_terms[block] = share.log_terms;
+    work->smallest[block] = share.smallest;
+    work->most[block] = most;
+}
+
+static void cumulate(const CoxData *data, Pair *hazard, double *cumulative)
+{
+    for (int64_t k = 0; k < data->n_times; k++)
+        hazard[k + 1] = add_double(hazard[k], hazard[k + 1].high);
+    for (int64_t g = 0; g < data->n_groups; g++) {
+        Pair before = hazard[data->group_lo[g]];
+        before.high = -before.high;
+        before.low = -before.low;
+        cumulative[g] = add_pair(hazard[data->group_hi[g]], before).high;
+    }
+}
+
+static void gather(const Work *work)
+{
+    CoxResult *result = work->result;
+    double most = 0.0;
+    result->log_terms = result->largest = 0.0;
+    result->smallest = INFINITY;
+    for (int64_t block = 0; block < work->n_row_blocks; block++)
+        if (!(work->largest[block] <= result->largest)) result->largest = work->largest[block];
+    for (int64_t block = 0; block < work->n_time_blocks; block++) {
+        result->log_terms += work->log_terms[block];
+        if (!(work->smallest[block] >= result->smallest))
+            result->smallest = work->smallest[block];
+        if (!(work->most[block] <= most)) most = work->most[block];
+    }
+    result->spread = most / result->smallest;
+    sum_shares(work->shares, MOST_BLOCKS, (int)work->data->p, result);
+}
+
+/* Evaluate at `beta`, as cox_right_censored() does. */
+int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
+{
+    const int p = (int)data->p, n_threads = (int)data->n_threads;
+    const size_t q = (size_t)p + 1, n_times = (size_t)data->n_times;
+    Work work = {.data = data, .beta = beta, .result = result};
+    cut_blocks(&work);
+    work.sums = malloc(((size_t)data->n_groups * q + 1) * sizeof(double));
+    work.front = malloc(MOST_BLOCKS * q * sizeof(double));
+    work.shares = calloc((size_t)(MOST_BLOCKS * share_size(p)) + 1, sizeof(double));
+    work.change = calloc(n_times * q + 1, sizeof(Pair));
+    work.carry = calloc(MOST_BLOCKS * q, sizeof(Pair));
+    work.hazard = calloc(n_times + 1, sizeof(Pair));
+    int failed = !work.sums || !work.front || !work.shares || !work.change || !work.carry ||
+                 !work.hazard;
+    if (!failed) {
+        memset(result->score, 0, (size_t)p * sizeof(double));
+        memset(result->second, 0, (size_t)p * p * sizeof(double));
+        memset(result->outer, 0, (size_t)p * p * sizeof(double));
+        run_blocks(sum_groups, &work, work.n_row_blocks, n_threads);
+        join_groups(&work);
+        run_blocks(find_changes, &work, work.n_time_blocks, n_threads);
+        carry_totals(&work);
+        run_blocks(pass_event_times, &work, work.n_time_blocks, n_threads);
+        cumulate(data, work.hazard, result->cumulative);
+        run_blocks(pass_second_moments, &work, work.n_row_blocks, n_threads);
+        gather(&work);
+    }
+    free(work.sums);
+    free(work.front);
+    free(work.shares);
+    free(work.change);
+    free(work.carry);
+    free(work.hazard);
+    return failed;
+}

@@ -1,0 +1,280 @@
+/* Sorting and ranking: stable radix sorts, distinct values, counts of smaller ones. */
+#include "kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGIT_BITS 11
+#define BUCKETS (1 << DIGIT_BITS)
+#define MAX_CHUNKS 64
+#define SMALLEST_CHUNK 65536
+
+/* One pass of the sort: chunks are counted apart and then written apart, each to places
+ * that no other chunk touches. */
+typedef struct {
+    const uint64_t *keys_in;
+    const uint32_t *rows_in;
+    uint64_t *keys_out;
+    uint32_t *rows_out;
+    int64_t n, n_chunks;
+    int shift;
+    int64_t *places; /* n_chunks x BUCKETS */
+} Pass;
+
+INLINE int64_t chunk_start(const Pass *pass, int64_t chunk)
+{
+    return pass->n / pass->n_chunks * chunk +
+           (chunk < pass->n % pass->n_chunks ? chunk : pass->n % pass->n_chunks);
+}
+
+static void count_chunk(void *context, int64_t chunk)
+{
+    Pass *pass = context;
+    int64_t *counts = pass->places + chunk * BUCKETS, last = chunk_start(pass, chunk + 1);
+    memset(counts, 0, BUCKETS * sizeof *counts);
+    for (int64_t i = chunk_start(pass, chunk); i < last; i++)
+        counts[(pass->keys_in[i] >> pass->shift) & (BUCKETS - 1)]++;
+}
+
+static void write_chunk(void *context, int64_t chunk)
+{
+    Pass *pass = context;
+    int64_t *places = pass->places + chunk * BUCKETS, last = chunk_start(pass, chunk + 1);
+    for (int64_t i = chunk_start(pass, chunk); i < last; i++) {
+        int64_t to = places[(pass->keys_in[i] >> pass->shift) & (BUCKETS - 1)]++;
+        pass->keys_out[to] = pass->keys_in[i];
+        pass->rows_out[to] = pass->rows_in[i];
+    }
+}
+
+/* Counts to first places; 0 where one bucket holds everything and the pass is idle. */
+static int place_chunks(Pass *pass)
+{
+    int64_t place = 0;
+    for (int64_t bucket = 0; bucket < BUCKETS; bucket++) {
+        int64_t before = place;
+        for (int64_t chunk = 0; chunk < pass->n_chunks; chunk++) {
+            int64_t count = pass->places[chunk * BUCKETS + bucket];
+            pass->places[chunk * BUCKETS + bucket] = place;
+            place += count;
+        }
+        if (place - before == pass->n) return 0;
+    }
+    return 1;
+}
+
+/* Sort `keys` in place and move `rows` with them; equal keys keep their order. 1: no memory. */
+static int radix_sort(uint64_t *keys, uint32_t *rows, int64_t n, int bits, int n_threads)
+{
+    Pass pass = {.keys_in = keys, .rows_in = rows, .n = n};
+    uint64_t *other_keys = malloc((size_t)n * sizeof *other_keys + 1);
+    uint32_t *other_rows = malloc((size_t)n * sizeof *other_rows + 1);
+    pass.n_chunks = n / SMALLEST_CHUNK < n_threads ? n / SMALLEST_CHUNK : n_threads;
+    if (pass.n_chunks < 1) pass.n_chunks = 1;
+    if (pass.n_chunks > MAX_CHUNKS) pass.n_chunks = MAX_CHUNKS;
+    pass.places = malloc((size_t)pass.n_chunks * BUCKETS * sizeof *pass.places);
+    int failed = !other_keys || !other_rows || !pass.places;
+    pass.keys_out = other_keys;
+    pass.rows_out = other_rows;
+    for (pass.shift = 0; !failed && pass.shift < bits; pass.shift += DIGIT_BITS) {
+        run_blocks(count_chunk, &pass, pass.n_chunks, n_threads);
+        if (!place_chunks(&pass)) continue;
+        run_blocks(write_chunk, &pass, pass.n_chunks, n_threads);
+        uint64_t *sorted_keys = pass.keys_out;
+        uint32_t *sorted_rows = pass.rows_out;
+        pass.keys_out = (uint64_t *)pass.keys_in;
+        pass.rows_out = (uint32_t *)pass.rows_in;
+        pass.keys_in = sorted_keys;
+        pass.rows_in = sorted_rows;
+    }
+    if (!failed && pass.keys_in != keys) {
+        memcpy(keys, pass.keys_in, (size_t)n * sizeof *keys);
+        memcpy(rows, pass.rows_in, (size_t)n * sizeof *rows);
+    }
+    free(other_keys);
+    free(other_rows);
+    free(pass.places);
+    return failed;
+}
+
+static int bits_of(uint64_t largest)
+{
+    int bits = 0;
+    while (bits < 64 && largest >> bits) bits++;
+    return bits;
+}
+
+/* Integers that sort as the doubles do; -0 as 0. */
+INLINE uint64_t sortable(double value)
+{
+    uint64_t bits;
+    value += 0.0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+/*
+ * Stable order of n < 2^32 keys, none negative: the keys come back sorted, and `order`
+ * holds where each was. Returns 1 if memory ran out.
+ */
+int argsort_keys(int64_t *keys, int64_t n, int64_t largest, int64_t *order, int n_threads)
+{
+    uint32_t *rows = malloc((size_t)n * sizeof *rows + 1);
+    if (!rows) return 1;
+    for (int64_t i = 0; i < n; i++) rows[i] = (uint32_t)i;
+    int failed = radix_sort((uint64_t *)keys, rows, n, bits_of((uint64_t)largest), n_threads);
+    for (int64_t i = 0; i < n; i++) order[i] = rows[i];
+    free(rows);
+    return failed;
+}
+
+/* Stable order of n < 2^32 doubles, none NaN. Returns 1 if memory ran out. */
+int argsort_doubles(const double *values, int64_t n, int64_t *order, int n_threads)
+{
+    uint64_t *keys = malloc((size_t)n * sizeof *keys + 1);
+    uint32_t *rows = malloc((size_t)n * sizeof *rows + 1);
+    int failed = !keys || !rows;
+    if (!failed) {
+        for (int64_t i = 0; i < n; i++) keys[i] = sortable(values[i]), rows[i] = (uint32_t)i;
+        failed = radix_sort(keys, rows, n, 64, n_threads);
+        for (int64_t i = 0; i < n; i++) order[i] = rows[i];
+    }
+    free(keys);
+    free(rows);
+    return failed;
+}
+
+/* ---- distinct values -------------------------------------------------------------------- */
+
+/* Largest range, in multiples of n, of whole numbers that are found by marking them. */
+#define MARKED_RANGE 4
+
+/* Whether the wanted values are whole numbers of a range worth marking; gives the range. */
+static int small_whole_numbers(const double *values, const uint8_t *wanted, int64_t n, double *low,
+                               double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        if (!wanted[i]) continue;
+        if (!(fabs(values[i]) < 1e9) || values[i] != (double)(int64_t)values[i]) return 0;
+        *low = values[i] < *low ? values[i] : *low;
+        *high = values[i] > *high ? values[i] : *high;
+    }
+    return *high - *low < MARKED_RANGE * (double)n + 1024;
+}
+
+static int64_t distinct_marked(const double *values, const uint8_t *wanted, int64_t n, double low,
+                               double high, double *distinct)
+{
+    int64_t range = (int64_t)(high - low) + 1, found = 0;
+    uint8_t *marks = calloc((size_t)range, 1);
+    if (!marks) return -1;
+    for (int64_t i = 0; i < n; i++)
+        if (wanted[i]) marks[(int64_t)(values[i] - low)] = 1;
+    for (int64_t i = 0; i < range; i++)
+        if (marks[i]) distinct[found++] = low + (double)i;
+    free(marks);
+    return found;
+}
+
+/*
+ * Distinct values[i] with wanted[i] != 0, ascending, into `distinct` (room for all of
+ * them). Returns their number, -1 if memory ran out.
+ */
+int64_t distinct_doubles(const double *values, const uint8_t *wanted, int64_t n, double *distinct,
+                         int n_threads)
+{
+    double low, high;
+    int64_t m = 0, found = 0;
+    for (int64_t i = 0; i < n; i++) m += wanted[i] != 0;
+    if (!m) return 0;
+    if (small_whole_numbers(values, wanted, n, &low, &high))
+        return distinct_marked(values, wanted, n, low, high, distinct);
+    uint64_t *keys = malloc((size_t)m * sizeof *keys);
+    uint32_t *rows = malloc((size_t)m * sizeof *rows);
+    int failed = !keys || !rows;
+    if (!failed) {
+        int64_t at = 0;
+        for (int64_t i = 0; i < n; i++) {
+            if (!wanted[i]) continue;
+            keys[at] = sortable(values[i]);
+            rows[at] = (uint32_t)at;
+            at++;
+        }
+        failed = radix_sort(keys, rows, m, 64, n_threads);
+        for (int64_t i = 0; !failed && i < m; i++) {
+            if (i && keys[i] == keys[i - 1]) continue;
+            uint64_t bits = keys[i] >> 63 ? keys[i] & ~((uint64_t)1 << 63) : ~keys[i];
+            memcpy(&distinct[found++], &bits, sizeof bits);
+        }
+    }
+    free(keys);
+    free(rows);
+    return failed ? -1 : found;
+}
+
+/* ---- how many times are at most a value --------------------------------------------------- */
+
+#define COUNT_ROWS 16384
+
+typedef struct {
+    const double *times, *values;
+    int64_t n_times, n, n_cells;
+    double low, per_unit;
+    const int64_t *first; /* first time at or after the start of each cell */
+    int64_t *counts;
+} Counting;
+
+INLINE int64_t cell_of(const Counting *c, double value)
+{
+    double cell = (value - c->low) * c->per_unit;
+    if (!(cell > 0)) return 0;
+    return cell < (double)(c->n_cells - 1) ? (int64_t)cell : c->n_cells - 1;
+}
+
+/* The cells of a grid over the times narrow the search to a few of them. The grid's
+ * arithmetic is monotone, so a time in a later cell is a later time. */
+static void count_block(void *context, int64_t block)
+{
+    const Counting *c = context;
+    int64_t last = (block + 1) * COUNT_ROWS < c->n ? (block + 1) * COUNT_ROWS : c->n;
+    for (int64_t i = block * COUNT_ROWS; i < last; i++) {
+        double value = c->values[i];
+        int64_t cell = cell_of(c, value), from = c->first[cell], to = c->first[cell + 1];
+        while (from < to) {
+            int64_t middle = from + (to - from) / 2;
+            if (c->times[middle] <= value)
+                from = middle + 1;
+            else
+                to = middle;
+        }
+        c->counts[i] = from;
+    }
+}
+
+/* counts[i] = number of `times` (ascending, distinct) <= values[i]. 1: no memory. */
+int count_at_most(const double *times, int64_t n_times, const double *values, int64_t n,
+                  int64_t *counts, int n_threads)
+{
+    Counting c = {.times = times, .values = values, .n_times = n_times, .n = n, .counts = counts};
+    c.n_cells = n_times + 1;
+    int64_t *first = malloc((size_t)(c.n_cells + 1) * sizeof *first);
+    if (!first) return 1;
+    double range = n_times > 1 ? times[n_times - 1] - times[0] : 0;
+    c.low = n_times ? times[0] : 0;
+    c.per_unit = range > 0 && isfinite(range) ? (double)n_times / range : 0;
+    if (!isfinite(c.per_unit) || !isfinite(c.low)) c.per_unit = 0;
+    int64_t cell = 0;
+    for (int64_t k = 0; k < n_times; k++) {
+        int64_t of = c.per_unit > 0 ? cell_of(&c, times[k]) : 0;
+        while (cell <= of) first[cell++] = k;
+    }
+    while (cell <= c.n_cells) first[cell++] = n_times;
+    if (c.per_unit == 0) first[1] = n_times;
+    c.first = first;
+    run_blocks(count_block, &c, (n + COUNT_ROWS - 1) / COUNT_ROWS, n_threads);
+    free(first);
+    return 0;
+}
