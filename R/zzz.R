@@ -3,6 +3,8 @@
     options(survivalGPU.device = "auto")
   }
   declare_python_packages()
+  register_class()
+  register_delegates()
   namespace <- topenv()
   assign("coxphGPU", adopt_formals(coxphGPU, survival::coxph), envir = namespace)
 }

@@ -219,12 +219,19 @@ column_scale <- function(value) {
 # Calls and text with coxph where they have coxphGPU, at any depth; and classes, unless
 # they are to be kept.
 read_as_coxph <- function(x, keep_class = FALSE) {
-  if (is.call(x)) {
+  if (isS4(x)) {
+    for (slot in setdiff(methods::slotNames(x), ".Data")) {
+      methods::slot(x, slot, check = FALSE) <- read_as_coxph(methods::slot(x, slot), keep_class)
+    }
+    x
+  } else if (is.call(x)) {
     renamed <- do.call(substitute, list(x, list(coxphGPU = quote(coxph))))
     attributes(renamed) <- attributes(x)
     renamed
   } else if (is.list(x)) {
     attributes <- attributes(x)
+    own <- names(attributes) %in% c("class", "names", "row.names")
+    attributes[!own] <- lapply(attributes[!own], read_as_coxph, keep_class = keep_class)
     if (!keep_class && !is.null(attributes$class)) {
       attributes$class <- setdiff(attributes$class, "coxphGPU")
     }
@@ -237,4 +244,11 @@ read_as_coxph <- function(x, keep_class = FALSE) {
   } else {
     x
   }
+}
+
+# Printed lines as one text. Blanks and line breaks may differ: the longer name moves them.
+# An environment's address is its own.
+squeezed <- function(lines) {
+  text <- gsub("coxphGPU", "coxph", paste(lines, collapse = " "), fixed = TRUE)
+  gsub("\\s+", " ", gsub("<environment: [^>]*>", "", text))
 }

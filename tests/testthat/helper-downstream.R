@@ -64,7 +64,12 @@ expect_same_use <- function(use, fits, label, tolerance = rounding_tolerance, pr
   frame <- new.env(parent = fits$frame)
   evaluate <- function(fit) {
     assign("fit", fit, envir = frame)
-    result <- with_warnings(eval(use, frame))
+    # for what simulates or resamples
+    result <- NULL
+    said <- capture.output(
+      result <- withr::with_seed(1, with_warnings(eval(use, frame)))
+    )
+    result$said <- squeezed(said)
     read <- read_as_coxph(result$value, keep_class = TRUE)
     result$printed <- capture.output(print(without_noise(read)))
     result
@@ -73,6 +78,7 @@ expect_same_use <- function(use, fits, label, tolerance = rounding_tolerance, pr
   theirs <- evaluate(fits$theirs)
   expect_same_result(ours$value, theirs$value, tolerance, label)
   expect_identical(ours$warnings, theirs$warnings, label = paste(label, "warnings"))
+  expect_identical(ours$said, theirs$said, label = paste(label, "output"))
   if (printed) {
     expect_identical(ours$printed, theirs$printed, label = paste(label, "printed"))
   }
@@ -90,3 +96,21 @@ expect_same_uses <- function(uses, kinds, ...) {
 
 # Kinds of fit that are not multi-state.
 one_state <- c("right", "counting", "weighted", "offset")
+
+# The lines of a plot's PDF file: its text, and the numbers in it. They are bytes: R's PDF
+# files are not UTF-8.
+drawn <- function(draw, fit) {
+  file <- withr::local_tempfile()
+  grDevices::pdf(file, compress = FALSE)
+  draw(fit)
+  grDevices::dev.off()
+  page <- grep(
+    "Date|^[0-9]{10}", readLines(file),
+    value = TRUE, invert = TRUE, useBytes = TRUE
+  )
+  number <- "-?[0-9]+[.][0-9]+"
+  list(
+    text = gsub(number, "#", page, useBytes = TRUE),
+    numbers = as.numeric(unlist(regmatches(page, gregexpr(number, page, useBytes = TRUE))))
+  )
+}

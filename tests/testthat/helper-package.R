@@ -15,11 +15,3 @@ local_package_function <- function(name, value, frame = parent.frame()) {
 forget_message <- function(id) {
   rlang::reset_message_verbosity(paste0("survivalGPU_", id))
 }
-
-# A fit as survival::coxph() would have returned it: its class and its call.
-as_coxph <- function(fit) {
-  class(fit) <- setdiff(class(fit), "coxphGPU")
-  fit$call[[1L]] <- quote(coxph)
-  fit$call$device <- NULL
-  fit
-}

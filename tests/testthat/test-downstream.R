@@ -114,20 +114,6 @@ test_that("tests of proportional hazards are coxph's", {
   expect_same_uses(rlang::exprs(cox.zph(fit)), "multistate")
 })
 
-# The lines of a plot's PDF file: its text, and the numbers in it.
-drawn <- function(draw, fit) {
-  file <- withr::local_tempfile()
-  grDevices::pdf(file, compress = FALSE)
-  draw(fit)
-  grDevices::dev.off()
-  page <- grep("Date|^[0-9]{10}", readLines(file), value = TRUE, invert = TRUE)
-  number <- "-?[0-9]+[.][0-9]+"
-  list(
-    text = gsub(number, "#", page),
-    numbers = as.numeric(unlist(regmatches(page, gregexpr(number, page))))
-  )
-}
-
 test_that("plots of fits draw what coxph's draw", {
   skip_if_no_python()
   # a PDF file has hundredths of a point, which rounding may turn either way
