@@ -18,7 +18,9 @@
 #' as_coxph(fit)$call
 #' @export
 as_coxph <- function(fit) {
-  if (!inherits(fit, "coxph")) {
+  # survival gives some exact fits of (start, stop] data no class
+  unclassed <- is.list(fit) && !is.object(fit) && is.call(fit$call)
+  if (!inherits(fit, "coxph") && !unclassed) {
     cli::cli_abort(
       c(
         "{.arg fit} must be a fit of {.fn coxphGPU}, not {.obj_type_friendly {fit}}.",
@@ -27,19 +29,17 @@ as_coxph <- function(fit) {
       class = c("survivalGPU_invalid_fit", "survivalGPU_error")
     )
   }
-  if (!inherits(fit, "coxphGPU")) {
+  if (is.object(fit) && !inherits(fit, "coxphGPU")) {
     return(fit)
   }
   fit <- without_own_class(fit)
-  if (is.call(fit$call)) {
-    fit$call[[1L]] <- survivals_name(fit$call[[1L]])
-    fit$call$device <- NULL
-  }
+  fit$call[[1L]] <- survivals_name(fit$call[[1L]])
+  fit$call$device <- NULL
   fit
 }
 
 without_own_class <- function(fit) {
-  class(fit) <- setdiff(class(fit), "coxphGPU")
+  if (is.object(fit)) class(fit) <- setdiff(class(fit), "coxphGPU")
   fit
 }
 

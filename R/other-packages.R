@@ -1,6 +1,6 @@
 # What other packages need to be told to take a coxphGPU fit as coxph's.
 
-# S4 generics, such as texreg's extract(), look at registered classes only.
+# S4 generics with a method for coxph look at registered classes only.
 register_class <- function() {
   methods::setOldClass(c("coxphGPU", "coxph"), where = topenv())
 }
