@@ -93,7 +93,14 @@ coxphGPU <- function( # nolint: object_name_linter.
   engine_call <- matched
   engine_call$device <- NULL
   engine_call[[1L]] <- engine
-  fit <- relabel_conditions(eval(engine_call, frame), engine, user_call)
+  fit <- relabel_conditions(
+    eval(engine_call, frame),
+    from = function(cnd) {
+      has_head(conditionCall(cnd), engine) ||
+        (is.null(conditionCall(cnd)) && inherits(cnd, "survivalGPU_error"))
+    },
+    call = function(call) user_call
+  )
 
   # coxph() edits its call (a cluster() term becomes an argument), so the call
   # it returns is kept.
@@ -110,28 +117,27 @@ engine_expression <- function(device) {
   as.call(list(call(":::", quote(survivalGPU), quote(coxph_engine)), device))
 }
 
-# Shows conditions that come from coxph()'s own frame with the user's call.
-relabel_conditions <- function(expr, engine, call) {
-  from_engine <- function(cnd) {
-    origin <- conditionCall(cnd)
-    (is.call(origin) && identical(origin[[1L]], engine)) ||
-      (is.null(origin) && inherits(cnd, "survivalGPU_error"))
-  }
+# Shows conditions `from` one of our frames with the call that `call` makes of theirs.
+relabel_conditions <- function(expr, from, call) {
   withCallingHandlers(
     expr,
     warning = function(cnd) {
-      if (from_engine(cnd)) {
-        cnd$call <- call
+      if (from(cnd)) {
+        cnd$call <- call(conditionCall(cnd))
         warning(cnd)
         tryInvokeRestart("muffleWarning")
       }
     },
     error = function(cnd) {
-      if (from_engine(cnd)) {
-        cnd$call <- call
+      if (from(cnd)) {
+        cnd$call <- call(conditionCall(cnd))
         # rlang's own signal prints its errors' bullets and backtrace
         if (inherits(cnd, "rlang_error")) rlang::cnd_signal(cnd) else stop(cnd)
       }
     }
   )
+}
+
+has_head <- function(call, head) {
+  is.call(call) && identical(call[[1L]], head)
 }

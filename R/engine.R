@@ -1,9 +1,9 @@
 # survival's front end, bound to our fitters.
 #
 # coxph() finds its fitters by name, from its own environment. A copy of the
-# function whose environment is a child of survival's namespace finds ours
+# function whose environment descends from survival's namespace finds ours
 # first, and everything else of survival unchanged. Nothing in survival is
-# modified.
+# modified. Between the two are the helpers of R/front-end.R.
 
 fitter_formals <- c(
   "x", "y", "strata", "offset", "init", "control", "weights", "method",
@@ -18,7 +18,7 @@ coxph_engine <- function(device) {
 }
 
 engine_environment <- function(device) {
-  engine <- new.env(parent = asNamespace("survival"))
+  engine <- new.env(parent = front_end_environment())
   engine$coxph.fit <- right_censored_fitter(device)
   engine$agreg.fit <- counting_fitter(device)
   engine$residuals.coxph <- robust_residuals(device)

@@ -19,5 +19,6 @@
 #' @importFrom rlang %||%
 #' @importFrom survival coxph
 #' @importFrom stats naresid residuals
+#' @useDynLib survivalGPU, .registration = TRUE
 #' @keywords internal
 "_PACKAGE"

@@ -58,7 +58,7 @@ test_that("survival is left as it was", {
   engine <- coxph_engine("cpu")
   expect_identical(as.list(namespace, all.names = TRUE), before)
   expect_identical(environment(survival::coxph), namespace)
-  expect_identical(parent.env(environment(engine)), namespace)
+  expect_identical(parent.env(parent.env(environment(engine))), namespace)
   expect_false(identical(environment(engine), environment(coxph_engine("cpu"))))
 })
 

@@ -1,0 +1,66 @@
+# survival's front end, with faster parts.
+#
+# Most of the time that coxph() spends around its fitters on millions of rows goes to a few
+# helpers. The environment between coxph()'s copy and survival's namespace binds
+# them to functions with the same results. Each handles the plain case, in one pass over
+# the data, and hands everything else to the function whose place it takes.
+
+front_end_environment <- function() {
+  front <- new.env(parent = asNamespace("survival"))
+  front$eval <- evaluate_front_end
+  front$aeqSurv <- quick_aeqSurv()
+  front$model.matrix <- quick_model_matrix()
+  front[["[.survivalGPU_design"]] <- select_design_columns
+  front$is.finite <- all_finite
+  front$as.factor <- quick_as_factor()
+  front$unique <- quick_unique()
+  front$match <- quick_match()
+  front
+}
+
+# `original` that first tries `shortcut`, an expression evaluated in its frame: its value
+# is returned unless it is NULL. The call that errors and warnings show, the promises and
+# missing() stay what they are. `helpers` are found by the shortcut. An argument that the
+# shortcut passes on is to be evaluated in the frame before, for the sake of that call.
+with_shortcut <- function(original, shortcut, helpers) {
+  prologue <- bquote(if (!is.null(quick_result <- .(shortcut))) return(quick_result))
+  body(original) <- call("{", prologue, body(original))
+  rebound(original, helpers)
+}
+
+# `f` with `helpers` found before what its own environment holds.
+rebound <- function(f, helpers) {
+  environment(f) <- list2env(helpers, parent = environment(f))
+  f
+}
+
+# survival's rounding of times. It sorts all times, twice, to find that none are tied.
+quick_aeqSurv <- function() { # nolint: object_name_linter.
+  with_shortcut(
+    survival::aeqSurv,
+    quote(if (missing(tolerance)) {
+      x
+      round_times(x, tolerance)
+    }),
+    list(round_times = round_times)
+  )
+}
+
+round_times <- function(y, tolerance) {
+  if (!survival::is.Surv(y)) {
+    return(NULL)
+  }
+  rounded <- .Call(front_rounded_times, y, tolerance)
+  # where no times are tied, it is y
+  if (!is.null(rounded)) attributes(rounded) <- attributes(y)
+  rounded
+}
+
+# survival asks all(is.finite(X)) of its design: for a matrix, one answer is returned.
+all_finite <- function(x) {
+  if (is.double(x) && is.matrix(x) && !is.object(x)) {
+    .Call(front_all_finite, x, NULL)
+  } else {
+    is.finite(x)
+  }
+}
