@@ -23,9 +23,35 @@ fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
       resid = isTRUE(resid)
     )
   })
+  plain_fit(fit, ncol(x), resid)
+}
+
+# One Cox fit by the exact partial likelihood of tied times.
+fit_exact <- function(x, y, strata, offset, init, device, control, uncentred, resid) {
+  device <- resolve_device(device)
+  fit <- call_python("fit the Cox model", function(api) {
+    api$fit_exact(
+      x = numpy_matrix(x),
+      y = numpy_matrix(y),
+      strata = numpy_vector(stratum_codes(strata)),
+      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      init = numpy_vector(if (length(init) > 0) as.double(init)),
+      device = device,
+      iter_max = as.integer(control$iter.max),
+      eps = as.double(control$eps),
+      toler_chol = as.double(control$toler.chol),
+      uncentred = numpy_vector(uncentred),
+      resid = isTRUE(resid)
+    )
+  })
+  plain_fit(fit, ncol(x), resid)
+}
+
+# A fit of `p` columns as Python returns it, in R's own types.
+plain_fit <- function(fit, p, resid) {
   list(
     coefficients = as.double(fit$coefficients),
-    var = matrix(as.double(fit$var), ncol(x), ncol(x)),
+    var = matrix(as.double(fit$var), p, p),
     loglik = as.double(fit$loglik),
     score = as.double(fit$score),
     iter = as.integer(fit$iter),

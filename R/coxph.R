@@ -21,6 +21,12 @@
 #' rule and singularity rule, so that the number of iterations agrees too.
 #' Coefficients are log hazard ratios per unit of the covariate.
 #'
+#' `ties = "exact"` takes time as discrete: that the events are \eqn{D_k}, and not another
+#' subset \eqn{S} of as many rows at risk, has the likelihood
+#' \deqn{\frac{\prod_{i \in D_k} r_i}
+#'   {\sum_{S \subset R_k, |S| = d_k} \prod_{i \in S} r_i}}
+#' [clogitGPU()] uses it for matched case-control data.
+#'
 #' # Device
 #' `"auto"` takes the first CUDA device and falls to the CPU where there is none,
 #' saying so once per session. `"cuda"` and `"cuda:1"` are errors where that
@@ -28,8 +34,8 @@
 #'
 #' # What runs where
 #' Right-censored and (start, stop] models, strata, case weights, offsets, robust
-#' variance, `tt()` and multi-state models use survivalGPU's engine. For
-#' `ties = "exact"`, the penalised terms `ridge()`, `pspline()` and `frailty()`, and
+#' variance, `tt()` and multi-state models use survivalGPU's engine, with all three
+#' treatments of ties. For the penalised terms `ridge()`, `pspline()` and `frailty()`, and
 #' rows without a stratum, survival's own fitter is called, with one message per
 #' session.
 #'
@@ -61,7 +67,7 @@
 #'
 #' Therneau TM, Grambsch PM (2000). *Modeling Survival Data: Extending the Cox
 #' Model*. Springer.
-#' @seealso [use_cuda()], [survivalGPU_sitrep()]
+#' @seealso [clogitGPU()], [use_cuda()], [survivalGPU_sitrep()]
 #' @examplesIf survivalGPU:::python_ready()
 #' library(survival)
 #' fit <- coxphGPU(Surv(time, status) ~ age + sex + ph.ecog, data = lung, device = "cpu")
@@ -113,8 +119,8 @@ coxphGPU <- function( # nolint: object_name_linter.
 
 # An expression, not a function: what stands in the function's place is deparsed
 # into error messages and tracebacks.
-engine_expression <- function(device) {
-  as.call(list(call(":::", quote(survivalGPU), quote(coxph_engine)), device))
+engine_expression <- function(device, maker = quote(coxph_engine)) {
+  as.call(list(call(":::", quote(survivalGPU), maker), device))
 }
 
 # Shows conditions `from` one of our frames with the call that `call` makes of theirs.

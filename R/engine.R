@@ -21,10 +21,9 @@ engine_environment <- function(device) {
   engine <- new.env(parent = front_end_environment())
   engine$coxph.fit <- right_censored_fitter(device)
   engine$agreg.fit <- counting_fitter(device)
+  engine$coxexact.fit <- exact_right_fitter(device)
+  engine$agexact.fit <- exact_counting_fitter(device)
   engine$residuals.coxph <- robust_residuals(device)
-  exact <- "The exact partial likelihood ({.code ties = \"exact\"})"
-  defer_to_survival("coxexact.fit", engine, "exact", exact)
-  defer_to_survival("agexact.fit", engine, "exact", exact)
   defer_to_survival(
     "coxpenal.fit", engine, "penalised",
     "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
@@ -56,8 +55,8 @@ announce_deferral <- function(id, feature) {
 # The reason why the installed coxph() cannot be driven, or NULL.
 survival_mismatch <- function(coxph = survival::coxph,
                               namespace = asNamespace("survival")) {
-  deferred <- c("coxpenal.fit", "coxexact.fit", "agexact.fit")
-  ours <- c("coxph.fit", "agreg.fit")
+  deferred <- "coxpenal.fit"
+  ours <- c("coxph.fit", "agreg.fit", "coxexact.fit", "agexact.fit")
   called <- c(ours, deferred) %in% all.names(body(coxph), unique = TRUE)
   if (!all(called)) {
     lost <- paste0(c(ours, deferred)[!called], "()", collapse = ", ")

@@ -75,8 +75,8 @@ fit_rows <- function(rows, init, method, device, control, nocenter, resid, rowna
 # survival lets rows without a stratum through where a multi-state formula has
 # strata in some of its parts; what it makes of them is kept. The call is
 # evaluated as coxph() wrote it, for the sake of its warnings.
-survivals_own <- function(name, call, frame) {
-  announce_deferral("strata", "A model with missing strata")
+survivals_own <- function(name, call, frame, quiet = FALSE) {
+  if (!quiet) announce_deferral("strata", "A model with missing strata")
   scope <- new.env(parent = frame)
   scope[[name]] <- get(name, envir = asNamespace("survival"))
   call[[1L]] <- as.name(name)

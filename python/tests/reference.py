@@ -5,6 +5,8 @@ Slow on purpose and written without the package: it shares no code with what it 
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 
@@ -85,3 +87,22 @@ def schoenfeld(x, start, stop, event, strata, weights, offset, beta, ties):
             rows.append(row)
             residuals.append(x[row] - mean)
     return np.array(rows), np.array(residuals)
+
+
+def exact_loglik_score_information(x, start, stop, event, strata, offset, beta):
+    """The exact partial likelihood of ties, by listing every subset of every risk set."""
+    p = x.shape[1]
+    loglik, score, information = 0.0, np.zeros(p), np.zeros((p, p))
+    eta = x @ beta + offset
+    pairs, at_risk = membership(start, stop, event, strata)
+    for (s, t), inside in zip(pairs, at_risk, strict=True):
+        dead = np.flatnonzero(event & (stop == t) & (strata == s))
+        subsets = list(combinations(np.flatnonzero(inside), dead.size))
+        sums = np.array([x[list(subset)].sum(axis=0) for subset in subsets])
+        weight = np.exp([eta[list(subset)].sum() for subset in subsets])
+        mean = weight @ sums / weight.sum()
+        loglik += eta[dead].sum() - np.log(weight.sum())
+        score += x[dead].sum(axis=0) - mean
+        centred = sums - mean
+        information += (centred.T * weight) @ centred / weight.sum()
+    return loglik, score, information

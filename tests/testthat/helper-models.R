@@ -84,6 +84,12 @@ right_censored_models <- list(
     "null with an offset" = coxph(Surv(time, status) ~ offset(age / 50), lung),
     "null with strata" = coxph(Surv(time, status) ~ strata(sex), lung, ties = "breslow"),
     "exact ties" = coxph(Surv(time, status) ~ age + sex, lung, ties = "exact"),
+    "exact ties in months, strata, offset" =
+      coxph(
+        Surv(ceiling(time / 30), status) ~ age + factor(ph.ecog) + strata(sex) +
+          offset(wt.loss / 99),
+        lung, ties = "exact"
+      ),
     "ridge()" = coxph(Surv(time, status) ~ ridge(age, ph.karno, theta = 1) + sex, lung),
     "pspline()" = coxph(Surv(time, status) ~ pspline(age, df = 3) + sex, lung),
     "frailty()" = coxph(Surv(time, status) ~ age + frailty(inst), lung)
@@ -194,6 +200,11 @@ right_censored_models <- list(
       coxph(Surv(rep(1, nrow(choices)), case) ~ tocc + tocc:education + strata(id),
         choices,
         ties = "breslow"
+      ),
+    "conditional logistic, exact" =
+      coxph(
+        Surv(rep(1, nrow(choices)), case) ~ tocc + tocc:education + strata(id), choices,
+        ties = "exact"
       )
   )
 )

@@ -64,7 +64,7 @@ test_that("survival is left as it was", {
 
 test_that("our fitters have the arguments of survival's", {
   engine <- environment(coxph_engine("cpu"))
-  for (name in c("coxph.fit", "agreg.fit")) {
+  for (name in c("coxph.fit", "agreg.fit", "coxexact.fit", "agexact.fit")) {
     expect_identical(
       formals(engine[[name]]), formals(asNamespace("survival")[[name]])
     )
@@ -72,16 +72,7 @@ test_that("our fitters have the arguments of survival's", {
 })
 
 test_that("deferred models are survival's, said once for each feature", {
-  forget_message("deferred_exact")
   forget_message("deferred_penalised")
-  exact <- quote(coxphGPU(Surv(time, status) ~ age, lung, ties = "exact"))
-  message <- expect_message(fit <- eval(exact), class = "survivalGPU_deferred")
-  expect_match(conditionMessage(message), "exact partial likelihood")
-  expect_message(eval(exact), NA)
-  expect_equal(
-    as_coxph(fit), coxph(Surv(time, status) ~ age, lung, ties = "exact")
-  )
-
   penalised <- quote(coxphGPU(Surv(time, status) ~ ridge(age, theta = 1), lung))
   message <- expect_message(fit <- eval(penalised), class = "survivalGPU_deferred")
   expect_match(conditionMessage(message), "penalised term")
@@ -89,7 +80,7 @@ test_that("deferred models are survival's, said once for each feature", {
   expect_s3_class(fit, c("coxphGPU", "coxph.penal", "coxph"), exact = TRUE)
 })
 
-test_that("a deferred fitter's error shows the call survival shows", {
+test_that("a fitter's error shows the call survival shows", {
   failing <- function(fit) {
     data <- transform(lung, w = 2)
     suppressMessages(expect_error(

@@ -121,6 +121,67 @@ def fit_cox(
     }
 
 
+@_plain
+def fit_exact(
+    x: np.ndarray,
+    y: np.ndarray,
+    strata: np.ndarray | None,
+    offset: np.ndarray | None,
+    init: np.ndarray | None,
+    device: str,
+    iter_max: int,
+    eps: float,
+    toler_chol: float,
+    uncentred: np.ndarray,
+    resid: bool,
+) -> dict[str, Any]:
+    """Fit one Cox model by the exact partial likelihood; arguments as of :func:`fit_cox`.
+
+    Returns
+    -------
+    dict
+        As of :func:`fit_cox`; ``flag`` is one code: the rank, or 1000 where the iterations
+        ran out.
+    """
+    from survivalgpu.coxph import CoxData
+    from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.exact_coxph import fit_exact_coxph
+    from survivalgpu.newton import RAN_OUT, NewtonControl
+
+    on = resolve_device(device)
+    y = np.asarray(y)
+    counting = y.shape[1] == 3
+    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    data = CoxData(
+        x=as_tensor(np.asarray(x), on),
+        stop=as_tensor(y[:, 1 if counting else 0], on),
+        event=as_tensor(y[:, -1] == 1, on),
+        start=as_tensor(y[:, 0], on) if counting else None,
+        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
+        offset=None if offset is None else as_tensor(np.asarray(offset), on),
+    )
+    fit = fit_exact_coxph(
+        data,
+        init=init,
+        control=NewtonControl(int(iter_max), float(eps), float(toler_chol)),
+        uncentred=uncentred,
+        residuals=bool(resid),
+    )
+    ran_out = fit.newton.status[0] == RAN_OUT
+    return {
+        "coefficients": fit.coefficients[0],
+        "var": _survival_variance(fit, counting, int(iter_max)),
+        "loglik": fit.loglik[0],
+        "score": float(fit.score_test[0]),
+        "iter": int(fit.newton.iterations[0]),
+        "flag": 1000 if ran_out else int(fit.newton.rank[0]),
+        "u": fit.score_vector[0],
+        "means": fit.means,
+        "linear_predictors": fit.linear_predictors,
+        "residuals": fit.residuals,
+    }
+
+
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
     """Variance as survival reports it.
 
