@@ -35,6 +35,7 @@ as_coxph <- function(fit) {
   fit <- without_own_class(fit)
   fit$call[[1L]] <- survivals_name(fit$call[[1L]])
   fit$call$device <- NULL
+  if (is.call(fit$userCall)) fit$userCall[[1L]] <- survivals_name(fit$userCall[[1L]])
   fit
 }
 

@@ -24,7 +24,7 @@ expect_same_clogit <- function(call, frame = parent.frame(), label = deparse1(ca
   expect_identical(unclass(ours)[same], unclass(theirs)[same], label = label)
   expect_identical(ours$call[[1L]], quote(coxphGPU), label = label)
   expect_identical(as.list(ours$call)[-1], as.list(theirs$call)[-1], label = label)
-  expect_identical(as.list(ours$userCall)[-1], as.list(theirs$userCall)[-1], label = label)
+  expect_identical(as_coxph(ours)$userCall, theirs$userCall, label = label)
   invisible(fits)
 }
 
@@ -54,7 +54,7 @@ test_that("one control for each case is a logistic regression of differences", {
     pair = rep(1:150, each = 2), case = rep(1:0, 150), x = rnorm(300), z = rnorm(300)
   ))
   data$x <- data$x + data$case / 2
-  fit <- clogitGPU(case ~ x + z + strata(pair), data, eps = 1e-13)
+  fit <- clogitGPU(case ~ x + z + strata(pair), data, eps = 1e-11)
   difference <- subset(data, case == 1)[c("x", "z")] - subset(data, case == 0)[c("x", "z")]
   logistic <- glm(
     rep(1, 150) ~ x + z - 1, binomial, difference,

@@ -111,6 +111,4 @@ def _breslow_residuals(data: CoxData, beta: Tensor) -> Tensor:
     uncentred = torch.zeros_like(beta, dtype=torch.bool)
     design = build_design(data.x, risk_sets, uncentred, data.offset)
     likelihood = PartialLikelihood(risk_sets, design, "breslow")
-    residual = torch.zeros(data.x.shape[0], dtype=torch.float64, device=data.x.device)
-    residual[risk_sets.order] = likelihood.martingale(beta / design.scale)
-    return residual
+    return likelihood.martingale(beta / design.scale)
