@@ -4,6 +4,7 @@
 #   tools/dev.sh install   R package into .Rlib/, Python environment into .venv/
 #   tools/dev.sh test      testthat and pytest, ending with their counts
 #   tools/dev.sh demo      coxph against coxphGPU on real data and on a million rows
+#   tools/dev.sh bench     times against survival and others; tables and pictures into README.md
 #   tools/dev.sh check     R CMD build and R CMD check: no error, no warning
 #   tools/dev.sh lint      ruff, lintr, and the syntax of the shell scripts
 #   tools/dev.sh docs      NAMESPACE and man/ from the roxygen comments
@@ -13,6 +14,11 @@
 # Settings, from the environment:
 #   PYTHON           the interpreter behind .venv (default: the first usable one found)
 #   PIP_EXTRA_ARGS   more arguments for pip install, such as an index of CPU builds of torch
+# and for bench (more of them in benchmarks/run.R):
+#   CASES            names or groups of cases: issue, competitors, scaling (default: all)
+#   QUICK=1          everything tiny, stored nowhere: that it works, and that engines agree
+#   RESUME=1         without the cases that these sources have been measured on
+#   COMPETITORS=no   does not install the other packages; those not there are left out
 
 set -euo pipefail
 
@@ -20,6 +26,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 venv=$root/.venv
+bench_venv=$root/.venv-bench
 rlib=$root/.Rlib
 pins=python/requirements-dev.txt
 
@@ -262,6 +269,39 @@ run_demo() {
   Rscript tools/demo.R
 }
 
+run_bench() {
+  need_all
+  if [ "${COMPETITORS:-yes}" != no ]; then need_competitors; fi
+  use_environment
+  BENCH_PYTHON=$bench_venv/bin/python BENCH_SOURCES=$(bench_key) Rscript benchmarks/run.R
+  # tiny problems and results kept elsewhere are nothing for the README
+  if [ -z "${QUICK:-}${BENCH_OUT:-}" ]; then Rscript benchmarks/report.R; fi
+}
+
+bench_key() {
+  {
+    package_key
+    cksum benchmarks/adapters/* benchmarks/R/{problems,tasks,cases,measure}.R benchmarks/worker.*
+  } | cksum | cut -d ' ' -f 1
+}
+
+# What cannot be installed is left out of the tables, which then say so: no reason to stop.
+need_competitors() {
+  local key requirement python pins=benchmarks/requirements.txt
+  (need_system r-cran-rms r-cran-glmnet) || say "going on without what apt did not bring"
+  key="$root $(cksum <"$pins")"
+  if [ "$(cat "$bench_venv/.stamp" 2>/dev/null)" = "$key" ]; then return; fi
+  say "installing the Python packages to compare with into .venv-bench"
+  python=$(find_python) && quietly "$python" -m venv "$bench_venv" || return 0
+  # one by one, so that one that cannot be installed keeps no other away
+  grep -v '^#' "$pins" | while read -r requirement; do
+    # shellcheck disable=SC2086  # several arguments
+    quietly "$bench_venv/bin/python" -m pip install --disable-pip-version-check \
+      ${PIP_EXTRA_ARGS:-} "$requirement" || say "going on without $requirement"
+  done
+  printf '%s\n' "$key" >"$bench_venv/.stamp"
+}
+
 run_test() {
   local work r_counts py_counts
   need_all
@@ -343,7 +383,7 @@ run_check() {
 # R CMD build first copies the whole folder, so it gets one without the environments.
 stage_sources() {
   mkdir -p "$1"
-  tar -cf - --exclude=./.git --exclude=./.venv --exclude=./.Rlib --exclude='./*.Rcheck' \
+  tar -cf - --exclude=./.git --exclude='./.venv*' --exclude=./.Rlib --exclude='./*.Rcheck' \
     --exclude='./src/*.o' --exclude='./src/*.so' . | tar -xf - -C "$1"
 }
 
@@ -378,6 +418,10 @@ run_lint() {
   say "ruff"
   (cd python && "$venv/bin/ruff" check --quiet . && "$venv/bin/ruff" format --check --quiet .) ||
     status=1
+  # scripts, whose functions need no docstring
+  "$venv/bin/ruff" check --quiet --config python/pyproject.toml --extend-ignore D benchmarks ||
+    status=1
+  "$venv/bin/ruff" format --check --quiet --config python/pyproject.toml benchmarks || status=1
   say "lintr"
   Rscript tools/lint.R || status=1
   if [ "$status" -eq 0 ]; then say "lint passed"; else say "lint failed"; fi
@@ -390,16 +434,16 @@ run_docs() {
 }
 
 run_clean() {
-  rm -rf .venv .Rlib ./*.Rcheck survivalGPU_*.tar.gz python/build python/dist
+  rm -rf .venv .venv-bench .Rlib ./*.Rcheck survivalGPU_*.tar.gz python/build python/dist
   rm -rf python/libs src/*.o src/*.so
   rm -rf python/.pytest_cache python/.ruff_cache python/.hypothesis .ruff_cache
-  find python inst -name __pycache__ -type d -prune -exec rm -rf {} +
+  find python inst benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 }
 
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 case ${1:-help} in
-  install | test | demo | check | lint | docs | clean) "run_$1" ;;
+  install | test | demo | bench | check | lint | docs | clean) "run_$1" ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac

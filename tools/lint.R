@@ -8,6 +8,8 @@ suppressPackageStartupMessages({
 
 # Test files share what the helper files define.
 for (helper in Sys.glob("tests/testthat/helper-*.R")) source(helper)
+# So do the files of the benchmarks.
+for (part in Sys.glob("benchmarks/R/*.R")) source(part)
 
 # Names that are not snake_case for a reason: coxphGPU and its kin, and R's own hooks.
 given_names <- "^(coxph|wce|survival)GPU|^[.]on(Load|Attach|Unload)$"

@@ -1,0 +1,201 @@
+# The cases. Each is a task (see tasks.R) on simulated data (see problems.R), the engines that try
+# it, and what adapters need to know of it: `ties`, `counting` for (start, stop] rows, `strata`,
+# `cluster`, and `tied`, whether events share times.
+
+ours_and_survival <- c("survival", "survivalGPU")
+competitors <- c(
+  ours_and_survival, "rms", "glmnet", "lifelines", "scikit_survival", "statsmodels", "torchsurv"
+)
+
+case <- function(name, title, group, rows, columns, simulate, task = "fit", ties = "efron",
+                 tied = FALSE, counting = FALSE, strata = FALSE, cluster = FALSE,
+                 engines = ours_and_survival, rounds = 5L, limit = 900, quick_rows = 3000) {
+  as.list(environment())
+}
+
+# ---- survival against survivalGPU ----------------------------------------------------------------
+
+issue_fits <- function() {
+  days <- function(columns) function(rows) right_censored(rows, columns, days = TRUE)
+  times <- function(columns) function(rows) right_censored(rows, columns)
+  list(
+    case(
+      "intervals", "(start, stop] rows, whole days", "issue", 5.2e6, 1, dose_histories,
+      tied = TRUE, counting = TRUE
+    ),
+    case(
+      "intervals_fitter", "(start, stop] rows, whole days: the fitter alone", "issue", 5.2e6, 1,
+      dose_histories,
+      task = "fitter", tied = TRUE, counting = TRUE
+    ),
+    case(
+      "censored", "right-censored, continuous times", "issue", 1e6, 10, times(10),
+      engines = competitors
+    ),
+    case(
+      "censored_fitter", "right-censored, continuous times: the fitter alone", "issue", 1e6, 10,
+      times(10),
+      task = "fitter"
+    ),
+    case("wide", "right-censored, continuous times", "issue", 2e5, 50, times(50)),
+    case("wide_days", "right-censored, whole days", "issue", 2e5, 50, days(50), tied = TRUE),
+    case(
+      "clusters", "robust variance, 10 rows a cluster, whole days", "issue", 1e6, 2,
+      function(rows) clustered(rows, 2),
+      tied = TRUE, cluster = TRUE, quick_rows = 2000
+    ),
+    case(
+      "strata", "five rows a stratum, continuous times", "issue", 1e6, 5,
+      function(rows) stratified(rows, 5, 5),
+      strata = TRUE
+    ),
+    case(
+      "lung", "survival's lung data, any call after the first", "issue", 227, 4, lung_patients,
+      tied = TRUE, rounds = 11L
+    )
+  )
+}
+
+issue_after_fit <- function() {
+  times <- function(columns) function(rows) right_censored(rows, columns)
+  days <- function(columns) function(rows) right_censored(rows, columns, days = TRUE)
+  list(
+    case(
+      "concordance", "concordance(), continuous times", "issue", 5e6, 1, times(1),
+      task = "concordance"
+    ),
+    case(
+      "concordance_intervals", "concordance(), (start, stop] rows, whole days", "issue", 5.2e6, 1,
+      dose_histories,
+      task = "concordance", tied = TRUE, counting = TRUE
+    ),
+    case(
+      "dfbeta_days", "residuals(type = \"dfbeta\"), whole days", "issue", 1e6, 2, days(2),
+      task = "dfbeta", tied = TRUE, quick_rows = 2000
+    ),
+    case(
+      "dfbeta_small", "residuals(type = \"dfbeta\"), continuous times", "issue", 2e4, 2, times(2),
+      task = "dfbeta", quick_rows = 2000
+    ),
+    case(
+      "dfbeta", "residuals(type = \"dfbeta\"), continuous times", "issue", 1e6, 2, times(2),
+      task = "dfbeta", engines = "survivalGPU", quick_rows = 2000
+    ),
+    case("zph", "cox.zph(), continuous times", "issue", 1e6, 5, times(5), task = "zph"),
+    case("survfit", "survfit(), continuous times", "issue", 1e6, 5, times(5), task = "survfit"),
+    case(
+      "survfit_new", "survfit(newdata = five patients), whole days", "issue", 1e6, 5, days(5),
+      task = "survfit_new", tied = TRUE
+    ),
+    case(
+      "expected", "predict(type = \"expected\"), continuous times", "issue", 1e6, 5, times(5),
+      task = "expected"
+    ),
+    case(
+      "expected_new", "predict(newdata, type = \"expected\", se.fit = TRUE), whole days", "issue",
+      1e6, 5, days(5),
+      task = "expected_new", tied = TRUE
+    )
+  )
+}
+
+# ---- and the others ------------------------------------------------------------------------------
+
+competitor_cases <- function() {
+  small <- function(name, title, simulate, ..., rows = 5e4, columns = 5, limit = 300,
+                    quick_rows = 1000) {
+    case(
+      name, title, "competitors", rows, columns, simulate, ...,
+      engines = competitors, limit = limit, quick_rows = quick_rows
+    )
+  }
+  times <- function(rows) right_censored(rows, 5)
+  days <- function(rows) right_censored(rows, 5, days = TRUE)
+  list(
+    small("small", "right-censored, continuous times", times),
+    small("small_days", "whole days, Efron", days, tied = TRUE),
+    small("small_breslow", "whole days, Breslow", days, tied = TRUE, ties = "breslow"),
+    small(
+      "small_strata", "100 strata, continuous times",
+      function(rows) stratified(rows, 5, rows / 100),
+      strata = TRUE, quick_rows = 5000
+    ),
+    small(
+      "small_intervals", "(start, stop] rows, continuous times",
+      function(rows) dose_histories(rows, days = FALSE),
+      counting = TRUE, columns = 1, quick_rows = 5000
+    ),
+    small(
+      "small_clusters", "robust variance, 10 rows a cluster, continuous times",
+      function(rows) clustered(rows, 5, days = FALSE),
+      cluster = TRUE
+    ),
+    small(
+      "small_clusters_days", "robust variance, 10 rows a cluster, whole days",
+      function(rows) clustered(rows, 5),
+      tied = TRUE, cluster = TRUE
+    ),
+    small("long", "right-censored, continuous times", function(rows) right_censored(rows, 1),
+      rows = 1e6, columns = 1
+    ),
+    small("small_concordance", "concordance, continuous times",
+      function(rows) right_censored(rows, 1),
+      rows = 2e4, columns = 1, task = "concordance"
+    )
+  )
+}
+
+# ---- how cost grows ------------------------------------------------------------------------------
+
+# Along rows at ten columns and along columns at 10^5 rows, for both kinds of times.
+scaling_cases <- function() {
+  point <- function(series, rows, columns, tied) {
+    force(tied)
+    list(c(
+      case(
+        sprintf("scaling_%s_%s_%d", if (tied) "days" else "times", format(rows), columns),
+        if (tied) "whole days" else "continuous times",
+        "scaling", rows, columns, function(rows) right_censored(rows, columns, days = tied),
+        tied = tied, rounds = 3L, limit = 150
+      ),
+      series = series
+    ))
+  }
+  points <- list()
+  for (tied in c(TRUE, FALSE)) {
+    for (rows in c(1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) {
+      points <- c(points, point("rows", rows, 10, tied))
+    }
+    for (columns in c(1, 2, 5, 20, 50, 100, 200)) {
+      points <- c(points, point("columns", 1e5, columns, tied))
+    }
+  }
+  points
+}
+
+all_cases <- function() {
+  cases <- c(issue_fits(), issue_after_fit(), competitor_cases(), scaling_cases())
+  stats::setNames(cases, vapply(cases, function(case) case$name, ""))
+}
+
+# Cases by name, by group, or all of them.
+select_cases <- function(wanted, cases = all_cases()) {
+  if (length(wanted) == 0 || identical(wanted, "all")) {
+    return(cases)
+  }
+  groups <- vapply(cases, function(case) case$group, "")
+  unknown <- setdiff(wanted, c(names(cases), groups))
+  if (length(unknown) > 0) {
+    stop(
+      "no such case: ", paste(unknown, collapse = ", "), "\nGroups: ",
+      paste(unique(groups), collapse = ", "), "\nCases: ", paste(names(cases), collapse = ", "),
+      call. = FALSE
+    )
+  }
+  cases[names(cases) %in% wanted | groups %in% wanted]
+}
+
+# Of the case, what adapters see.
+case_facts <- function(case) {
+  case[c("name", "task", "ties", "tied", "counting", "strata", "cluster", "rows", "columns")]
+}
