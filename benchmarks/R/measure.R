@@ -4,7 +4,7 @@
 measure_case <- function(case, settings) {
   rows <- if (settings$quick) min(case$rows, case$quick_rows) else case$rows
   full <- simulate_problem(case, rows, "full")
-  tiny <- simulate_problem(case, min(rows, case$quick_rows), "tiny")
+  tiny <- if (!settings$quick) simulate_problem(case, case$quick_rows, "tiny")
   on.exit(unlink(c(full$folder, tiny$folder), recursive = TRUE))
 
   workers <- lapply(stats::setNames(nm = case$engines), worker_for, pool = settings$pool)
@@ -76,13 +76,13 @@ first_call <- function(case, worker, full, tiny, outcome) {
   if (!is.null(reason)) {
     return(c(entry, list(status = "cannot", reason = reason)))
   }
-  warm <- ask(worker, "first", case = facts, problem = tiny, outcome = outcome, limit = case$limit)
-  unlink(outcome, recursive = TRUE)
-  reply <- if (isTRUE(warm$ok)) {
-    ask(worker, "first", case = facts, problem = full, outcome = outcome, limit = case$limit)
-  } else {
-    warm
+  call_on <- function(problem) {
+    unlink(outcome, recursive = TRUE)
+    ask(worker, "first", case = facts, problem = problem, outcome = outcome, limit = case$limit)
   }
+  # what the tiny call loads and compiles is not the full call's to answer for
+  warm <- if (!is.null(tiny)) call_on(tiny) else list(ok = TRUE)
+  reply <- if (isTRUE(warm$ok)) call_on(full) else warm
   if (isTRUE(reply$ok)) {
     return(c(entry, list(
       status = "ran", first_seconds = reply$seconds, before_mib = reply$before_mib,

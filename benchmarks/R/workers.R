@@ -70,7 +70,7 @@ next_reply <- function(worker, limit) {
       return(list(ok = FALSE, over = limit))
     }
     Sys.sleep(pause)
-    pause <- min(pause * 1.5, 0.2)
+    pause <- min(pause * 1.5, 0.03)
   }
 }
 
