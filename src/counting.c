@@ -153,6 +153,7 @@ VECTORISED static void find_changes(void *context, int64_t block)
     Pair *restrict total = work->carry + block * q;
     for (int64_t k = work->first[block]; k < work->first[block + 1]; k++) {
         Pair *restrict change = work->change + k * q;
+        for (int64_t j = 0; j < q; j++) change[j] = (Pair){0.0, 0.0};
         for (int64_t e = data->last_offsets[k]; e < data->last_offsets[k + 1]; e++) {
             const double *restrict sums = work->sums + data->last_groups[e] * q;
             for (int64_t j = 0; j < q; j++) change[j] = add_double(change[j], sums[j]);
@@ -245,14 +246,13 @@ int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
     const size_t q = (size_t)p + 1, n_times = (size_t)data->n_times;
     Work work = {.data = data, .beta = beta, .result = result};
     cut_blocks(&work);
-    work.sums = malloc(((size_t)data->n_groups * q + 1) * sizeof(double));
+    work.sums = result->group_sums;
+    work.change = (Pair *)result->changes;
     work.front = malloc(MOST_BLOCKS * q * sizeof(double));
     work.shares = calloc((size_t)(MOST_BLOCKS * share_size(p)) + 1, sizeof(double));
-    work.change = calloc(n_times * q + 1, sizeof(Pair));
     work.carry = calloc(MOST_BLOCKS * q, sizeof(Pair));
     work.hazard = calloc(n_times + 1, sizeof(Pair));
-    int failed = !work.sums || !work.front || !work.shares || !work.change || !work.carry ||
-                 !work.hazard;
+    int failed = !work.front || !work.shares || !work.carry || !work.hazard;
     if (!failed) {
         memset(result->score, 0, (size_t)p * sizeof(double));
         memset(result->second, 0, (size_t)p * p * sizeof(double));
@@ -266,10 +266,8 @@ int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
         run_blocks(pass_second_moments, &work, work.n_row_blocks, n_threads);
         gather(&work);
     }
-    free(work.sums);
     free(work.front);
     free(work.shares);
-    free(work.change);
     free(work.carry);
     free(work.hazard);
     return failed;

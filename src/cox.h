@@ -42,6 +42,8 @@ typedef struct {
     double *score;       /* p: without the events' own covariates */
     double *second;      /* p x p: sum of v x x' */
     double *outer;       /* p x p: what the means of the risk sets take from it */
+    double *group_sums;  /* G x (1 + p), (start, stop] data only: for the kernel's own use, */
+    double *changes;     /* K x (1 + p) x 2: as is this */
     double log_terms;
     double largest;      /* largest |eta| */
     double smallest;     /* smallest total risk of a risk set */

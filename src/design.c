@@ -173,3 +173,35 @@ int chosen_row_sums(const double *x, int64_t q, const int64_t *rows, int64_t n,
     free(r.sums);
     return 0;
 }
+
+typedef struct {
+    const double *x;
+    int64_t n, p, row_stride, column_stride;
+    const double *beta, *offset;
+    double constant, *predictors;
+} Predictors;
+
+static void predict_block(void *context, int64_t block)
+{
+    const Predictors *c = context;
+    const int64_t start = block * GATHERED_ROWS;
+    const int64_t end = start + GATHERED_ROWS < c->n ? start + GATHERED_ROWS : c->n;
+    double *restrict eta = c->predictors;
+    for (int64_t i = start; i < end; i++) eta[i] = 0.0;
+    for (int64_t j = 0; j < c->p; j++) {
+        const double *restrict column = c->x + j * c->column_stride;
+        const double beta = c->beta[j];
+        for (int64_t i = start; i < end; i++) eta[i] += beta * column[i * c->row_stride];
+    }
+    for (int64_t i = start; i < end; i++)
+        eta[i] = eta[i] + (c->offset ? c->offset[i] : 0.0) - c->constant;
+}
+
+/* predictors[i] = sum over j of beta[j] x[i, j], plus the offset, less a constant. */
+void linear_predictors(const double *x, int64_t n, int64_t p, int64_t row_stride,
+                       int64_t column_stride, const double *beta, const double *offset,
+                       double constant, double *predictors, int n_threads)
+{
+    Predictors c = {x, n, p, row_stride, column_stride, beta, offset, constant, predictors};
+    run_blocks(predict_block, &c, (n + GATHERED_ROWS - 1) / GATHERED_ROWS, n_threads);
+}

@@ -1,5 +1,5 @@
 /* Sorting and ranking: stable radix sorts, distinct values, counts of smaller ones. */
-#include "kernels.h"
+#include "sorting.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -64,8 +64,7 @@ static int place_chunks(Pass *pass)
     return 1;
 }
 
-/* Sort `keys` in place and move `rows` with them; equal keys keep their order. 1: no memory. */
-static int radix_sort(uint64_t *keys, uint32_t *rows, int64_t n, int bits, int n_threads)
+int radix_sort(uint64_t *keys, uint32_t *rows, int64_t n, int bits, int n_threads)
 {
     Pass pass = {.keys_in = keys, .rows_in = rows, .n = n};
     uint64_t *other_keys = malloc((size_t)n * sizeof *other_keys + 1);
@@ -98,7 +97,7 @@ static int radix_sort(uint64_t *keys, uint32_t *rows, int64_t n, int bits, int n
     return failed;
 }
 
-static int bits_of(uint64_t largest)
+int bits_of(uint64_t largest)
 {
     int bits = 0;
     while (bits < 64 && largest >> bits) bits++;
@@ -219,62 +218,46 @@ int64_t distinct_doubles(const double *values, const uint8_t *wanted, int64_t n,
 
 #define COUNT_ROWS 16384
 
+int make_grid(Grid *grid, const double *times, int64_t n_times)
+{
+    double range = n_times > 1 ? times[n_times - 1] - times[0] : 0;
+    *grid = (Grid){.times = times, .n_cells = n_times + 1, .low = n_times ? times[0] : 0};
+    grid->first = malloc((size_t)(grid->n_cells + 1) * sizeof *grid->first);
+    if (!grid->first) return 1;
+    grid->per_unit = range > 0 && isfinite(range) ? (double)n_times / range : 0;
+    if (!isfinite(grid->per_unit) || !isfinite(grid->low)) grid->per_unit = 0;
+    int64_t cell = 0;
+    for (int64_t k = 0; k < n_times; k++) {
+        int64_t of = cell_of(grid, times[k]);
+        while (cell <= of) grid->first[cell++] = k;
+    }
+    while (cell <= grid->n_cells) grid->first[cell++] = n_times;
+    return 0;
+}
+
 typedef struct {
-    const double *times, *values;
-    int64_t n_times, n, n_cells;
-    double low, per_unit;
-    const int64_t *first; /* first time at or after the start of each cell */
+    const Grid *grid;
+    const double *values;
+    int64_t n;
     int64_t *counts;
 } Counting;
 
-INLINE int64_t cell_of(const Counting *c, double value)
-{
-    double cell = (value - c->low) * c->per_unit;
-    if (!(cell > 0)) return 0;
-    return cell < (double)(c->n_cells - 1) ? (int64_t)cell : c->n_cells - 1;
-}
-
-/* The cells of a grid over the times narrow the search to a few of them. The grid's
- * arithmetic is monotone, so a time in a later cell is a later time. */
 static void count_block(void *context, int64_t block)
 {
     const Counting *c = context;
     int64_t last = (block + 1) * COUNT_ROWS < c->n ? (block + 1) * COUNT_ROWS : c->n;
-    for (int64_t i = block * COUNT_ROWS; i < last; i++) {
-        double value = c->values[i];
-        int64_t cell = cell_of(c, value), from = c->first[cell], to = c->first[cell + 1];
-        while (from < to) {
-            int64_t middle = from + (to - from) / 2;
-            if (c->times[middle] <= value)
-                from = middle + 1;
-            else
-                to = middle;
-        }
-        c->counts[i] = from;
-    }
+    for (int64_t i = block * COUNT_ROWS; i < last; i++)
+        c->counts[i] = times_at_most(c->grid, c->values[i]);
 }
 
 /* counts[i] = number of `times` (ascending, distinct) <= values[i]. 1: no memory. */
 int count_at_most(const double *times, int64_t n_times, const double *values, int64_t n,
                   int64_t *counts, int n_threads)
 {
-    Counting c = {.times = times, .values = values, .n_times = n_times, .n = n, .counts = counts};
-    c.n_cells = n_times + 1;
-    int64_t *first = malloc((size_t)(c.n_cells + 1) * sizeof *first);
-    if (!first) return 1;
-    double range = n_times > 1 ? times[n_times - 1] - times[0] : 0;
-    c.low = n_times ? times[0] : 0;
-    c.per_unit = range > 0 && isfinite(range) ? (double)n_times / range : 0;
-    if (!isfinite(c.per_unit) || !isfinite(c.low)) c.per_unit = 0;
-    int64_t cell = 0;
-    for (int64_t k = 0; k < n_times; k++) {
-        int64_t of = c.per_unit > 0 ? cell_of(&c, times[k]) : 0;
-        while (cell <= of) first[cell++] = k;
-    }
-    while (cell <= c.n_cells) first[cell++] = n_times;
-    if (c.per_unit == 0) first[1] = n_times;
-    c.first = first;
+    Grid grid;
+    if (make_grid(&grid, times, n_times)) return 1;
+    Counting c = {&grid, values, n, counts};
     run_blocks(count_block, &c, (n + COUNT_ROWS - 1) / COUNT_ROWS, n_threads);
-    free(first);
+    free(grid.first);
     return 0;
 }

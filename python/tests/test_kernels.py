@@ -11,6 +11,7 @@ from strategies import survival_rows, ties_rules
 from survivalgpu import kernels, sorting
 from survivalgpu.column_statistics import mean_abs_deviation, mean_columns, stratum_ranges
 from survivalgpu.coxph import CoxData, fit_coxph
+from survivalgpu.risk_sets import build_risk_sets
 
 AGREES = 1e-11
 
@@ -20,7 +21,8 @@ def plain(monkeypatch):
     """Leave only PyTorch's routes."""
 
     def switch():
-        for module in ("sorting", "column_statistics", "design", "compiled_likelihood"):
+        modules = "sorting", "column_statistics", "design", "risk_sets", "coxph"
+        for module in (*modules, "compiled_likelihood"):
             monkeypatch.setattr(f"survivalgpu.{module}.kernels_for", lambda *_: None)
 
     return switch
@@ -132,6 +134,37 @@ def test_fits_of_small_data_equal_torch(rows, ties):
     compiled = fit_coxph(rows.data(), ties, control=control)
     plain_fit = fit_coxph(rows.data(), ties, control=control, compiled=False)
     assert_same(compiled, plain_fit, 1e-7)
+
+
+@given(survival_rows())
+def test_risk_sets_equal_torch(rows):
+    data = rows.data()
+    arguments = data.stop, data.event, data.start, data.strata
+    compiled = build_risk_sets(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("sorting", "risk_sets"):
+            patch.setattr(f"survivalgpu.{module}.kernels_for", lambda *_: None)
+        plain = build_risk_sets(*arguments)
+    for name, ours in vars(compiled).items():
+        theirs = getattr(plain, name)
+        same = torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
+        assert same, name
+
+
+@pytest.mark.parametrize("counting", [True, False])
+@pytest.mark.parametrize("strata", [3, 20_000])
+def test_pairs_numbered_by_table_and_by_sorting_agree(counting, strata, plain):
+    # 20,000 strata times the distinct times are too many for a table
+    data = large_data(counting, strata, False)
+    arguments = data.stop, data.event, data.start, data.strata
+    compiled = build_risk_sets(*arguments)
+    predictors = fit_coxph(data, compiled=False).linear_predictors
+    plain()
+    other = build_risk_sets(*arguments)
+    for name in ("order", "group_offsets", "group_lo", "group_hi", "event_rows", "row_strata"):
+        assert torch.equal(getattr(compiled, name), getattr(other, name)), name
+    theirs = fit_coxph(data, compiled=False).linear_predictors
+    assert relative_difference(predictors, theirs) < 1e-10
 
 
 def large_data(counting, strata, whole_days, p=3, n=30_000):

@@ -89,13 +89,12 @@ def fit_cox(
     on = resolve_device(device)
     y = np.asarray(y)
     counting = y.shape[1] == 3
-    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
     data = CoxData(
         x=as_tensor(np.asarray(x), on),
         stop=as_tensor(y[:, 1 if counting else 0], on),
         event=as_tensor(y[:, -1] == 1, on),
         start=as_tensor(y[:, 0], on) if counting else None,
-        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
+        strata=None if strata is None else as_tensor(_stratum_codes(np.asarray(strata)), on),
         offset=None if offset is None else as_tensor(np.asarray(offset), on),
         weights=None if weights is None else as_tensor(np.asarray(weights), on),
     )
@@ -180,6 +179,15 @@ def fit_exact(
         "linear_predictors": fit.linear_predictors,
         "residuals": fit.residuals,
     }
+def _stratum_codes(labels: np.ndarray) -> np.ndarray:
+    """Number the integer labels that occur ``0 .. S - 1``, in their order."""
+    low, high = int(labels.min()), int(labels.max())
+    if high - low > 4 * labels.size:
+        return np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1)
+    shifted = labels.astype(np.int64) - low
+    present = np.zeros(high - low + 1, dtype=np.int64)
+    present[shifted] = 1
+    return (np.cumsum(present) - 1)[shifted]
 
 
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:

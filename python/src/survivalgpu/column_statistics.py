@@ -54,7 +54,8 @@ def chosen_row_sums(x1: Tensor, rows: Tensor, weights: Tensor | None) -> Tensor:
         return total
     if weights is None:
         return x1[rows].sum(0)
-    return weights[rows].T @ x1[rows]
+    chosen = weights[rows]
+    return (chosen if chosen.ndim == 1 else chosen.T) @ x1[rows]
 
 
 def stratum_ranges(

@@ -64,7 +64,16 @@ class _Result(ctypes.Structure):
     _fields_ = (
         *[
             (name, ctypes.c_void_p)
-            for name in ("risk", "cumulative", "spared", "score", "second", "outer")
+            for name in (
+                "risk",
+                "cumulative",
+                "spared",
+                "score",
+                "second",
+                "outer",
+                "group_sums",
+                "changes",
+            )
         ],
         *[(name, ctypes.c_double) for name in ("log_terms", "largest", "smallest", "spread")],
     )
@@ -117,6 +126,11 @@ class CompiledLikelihood:
             "score": new(p),
             "second": new(p, p),
             "outer": new(p, p),
+            **(
+                {"group_sums": new(risk_sets.n_groups, 1 + p), "changes": new(n_times, 1 + p, 2)}
+                if risk_sets.counting
+                else {}
+            ),
         }
         self._inputs = {
             "x1": design.x1,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from survivalgpu.design import Design, build_design
+from survivalgpu.kernels import kernels_for, n_threads, pointer
 from survivalgpu.newton import NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
@@ -213,6 +214,14 @@ def _linear_predictors(data: CoxData, beta: np.ndarray, design: Design) -> np.nd
     """``(x - means) beta + offset``, column by column so that rounding never varies."""
     constant = float((torch.as_tensor(beta, device=data.x.device) * design.means).sum())
     out = torch.empty(data.x.shape[0], dtype=torch.float64, device=data.x.device)
+    kernels = kernels_for(data.x, data.offset)
+    if kernels is not None:
+        at = np.ascontiguousarray(beta)
+        arguments = pointer(data.x), *data.x.shape, *data.x.stride(), at.ctypes.data
+        kernels.linear_predictors(
+            *arguments, pointer(data.offset), constant, pointer(out), n_threads()
+        )
+        return out.numpy()
     for first in range(0, out.numel(), _PREDICTOR_ROWS):
         rows = slice(first, first + _PREDICTOR_ROWS)
         total = torch.zeros_like(out[rows])

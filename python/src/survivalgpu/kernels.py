@@ -28,6 +28,15 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "argsort_doubles": (_INT, [_POINTER, _LONG, _POINTER, _INT]),
     "distinct_doubles": (_LONG, [_POINTER, _POINTER, _LONG, _POINTER, _INT]),
     "count_at_most": (_INT, [_POINTER, _LONG, _POINTER, _LONG, _POINTER, _INT]),
+    "event_ranges": (
+        _LONG,
+        [*[_POINTER] * 4, _LONG, _LONG, _POINTER, _LONG, *[_POINTER] * 3, _INT],
+    ),
+    "sort_groups": (_LONG, [*[_POINTER] * 3, _LONG, _INT, _LONG, *[_POINTER] * 7, _INT]),
+    "linear_predictors": (
+        None,
+        [_POINTER, *[_LONG] * 4, _POINTER, _POINTER, _DOUBLE, _POINTER, _INT],
+    ),
     "column_sums": (_INT, [_POINTER, *[_LONG] * 4, _POINTER, _POINTER, _POINTER, _INT]),
     "chosen_row_sums": (_INT, [_POINTER, _LONG, _POINTER, _LONG, _POINTER, _POINTER, _INT]),
     "gather_rows": (None, [_POINTER, _LONG, _LONG, _POINTER, _LONG, _LONG, _POINTER, _INT]),

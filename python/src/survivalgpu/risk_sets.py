@@ -9,6 +9,7 @@ from the risk sets is a sum by group, then a sum over the groups at risk.
 
 from __future__ import annotations
 
+from ctypes import CDLL
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,8 +22,12 @@ from survivalgpu.interval_sums import (
     RightCensoredSums,
     StrataLayout,
 )
+from survivalgpu.kernels import check, kernels_for, n_threads, pointer
 from survivalgpu.sorting import count_at_most, distinct, sort_keys
 from survivalgpu.sparse import offsets_from_counts
+
+# The kernels number rows and event times by 31 bits.
+_MOST_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,11 @@ def build_risk_sets(
     Interval conventions are those of Therneau and Grambsch (2000), *Modeling
     Survival Data*, section 3.7.
     """
-    times = distinct(stop, event)
+    arrays = [t if t is None else t.contiguous() for t in (start, stop, event, strata)]
+    times = distinct(arrays[1], arrays[2])
+    kernels = kernels_for(*arrays)
+    if kernels is not None and 0 < stop.numel() < _MOST_ROWS:
+        return _compiled_risk_sets(kernels, times, *arrays)
     stop_rank = count_at_most(times, stop)
     start_rank = None if start is None else count_at_most(times, start)
     keys, lo, hi, width = _ranges(stop_rank, start_rank, event, strata, times.numel())
@@ -149,6 +158,50 @@ def build_risk_sets(
         n_strata=n_strata,
         n_rows=stop.numel(),
         counting=start is not None,
+    )
+
+
+def _compiled_risk_sets(
+    kernels: CDLL,
+    times: Tensor,
+    start: Tensor | None,
+    stop: Tensor,
+    event: Tensor,
+    strata: Tensor | None,
+) -> RiskSets:
+    """Find them by the compiled kernels; memory that is never written to costs nothing."""
+    n, counting, threads = stop.numel(), start is not None, n_threads()
+    n_strata = 1 if strata is None else int(strata.max()) + 1
+    lo, hi = torch.empty(2, n, dtype=torch.int32)
+    order, keys, offsets, group_lo, group_hi, event_rows = torch.empty(6, n + 1, dtype=torch.int64)
+    data = [pointer(t) for t in (start, stop, event, strata)]
+    tables = [pointer(t) for t in (lo, hi, keys)]
+    found = kernels.event_ranges(
+        *data, n, n_strata, pointer(times), times.numel(), *tables, threads
+    )
+    check(found < 0)
+    keys = keys[:found].clone()
+    event_offsets, used = torch.empty(found + 1, dtype=torch.int64), torch.zeros(1).long()
+    outputs = used, order, offsets, group_lo, group_hi, event_rows, event_offsets
+    groups = kernels.sort_groups(
+        *tables[:2], data[2], n, counting, found, *[pointer(t) for t in outputs], threads
+    )
+    check(groups < 0)
+    order, width = order[: int(used)].clone(), times.numel() + 1
+    event_strata = torch.div(keys, width, rounding_mode="floor")
+    return RiskSets(
+        order=order,
+        group_offsets=offsets[: groups + 1].clone(),
+        group_lo=group_lo[:groups].clone(),
+        group_hi=group_hi[:groups].clone(),
+        event_rows=event_rows[: int(event_offsets[-1])].clone(),
+        event_offsets=event_offsets,
+        event_times=times[keys - event_strata * width - 1],
+        event_strata=event_strata,
+        row_strata=None if strata is None else strata[order],
+        n_strata=n_strata,
+        n_rows=n,
+        counting=counting,
     )
 
 
