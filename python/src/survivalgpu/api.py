@@ -94,7 +94,7 @@ def fit_cox(
         stop=as_tensor(y[:, 1 if counting else 0], on),
         event=as_tensor(y[:, -1] == 1, on),
         start=as_tensor(y[:, 0], on) if counting else None,
-        strata=None if strata is None else as_tensor(_stratum_codes(np.asarray(strata)), on),
+        strata=None if strata is None else as_tensor(_stratum_codes(strata), on),
         offset=None if offset is None else as_tensor(np.asarray(offset), on),
         weights=None if weights is None else as_tensor(np.asarray(weights), on),
     )
@@ -179,17 +179,6 @@ def fit_exact(
         "linear_predictors": fit.linear_predictors,
         "residuals": fit.residuals,
     }
-def _stratum_codes(labels: np.ndarray) -> np.ndarray:
-    """Number the integer labels that occur ``0 .. S - 1``, in their order."""
-    low, high = int(labels.min()), int(labels.max())
-    if high - low > 4 * labels.size:
-        return np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1)
-    shifted = labels.astype(np.int64) - low
-    present = np.zeros(high - low + 1, dtype=np.int64)
-    present[shifted] = 1
-    return (np.cumsum(present) - 1)[shifted]
-
-
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
     """Variance as survival reports it.
 
