@@ -36,10 +36,11 @@ system_packages="r-base-core r-base-dev r-cran-survival r-cran-reticulate r-cran
 
 # What the tests of other packages' functions on a fit need; without one, its tests are skipped.
 tested_packages="r-cran-boot r-cran-car r-cran-clubsandwich r-cran-emmeans r-cran-epi
-  r-cran-ggeffects r-cran-ggfortify r-cran-hmisc r-cran-lava r-cran-lmtest r-cran-mass r-cran-mice
-  r-cran-mitools r-cran-multcomp r-cran-pammtools r-cran-parameters r-cran-pec r-cran-performance
-  r-cran-prediction r-cran-publish r-cran-riskregression r-cran-rms r-cran-sandwich r-cran-sjplot
-  r-cran-survey r-cran-survminer r-cran-survmisc r-cran-timereg r-cran-xtable"
+  r-cran-ggeffects r-cran-ggfortify r-cran-hmisc r-cran-lava r-cran-lmtest r-cran-mass
+  r-cran-matchit r-cran-mice r-cran-mitools r-cran-multcomp r-cran-pammtools r-cran-parameters
+  r-cran-pec r-cran-performance r-cran-prediction r-cran-publish r-cran-riskregression r-cran-rms
+  r-cran-sandwich r-cran-sjplot r-cran-survey r-cran-survminer r-cran-survmisc r-cran-timereg
+  r-cran-xtable"
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'dev.sh: %s\n' "$*" >&2; exit 1; }

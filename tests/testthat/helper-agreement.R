@@ -252,3 +252,14 @@ squeezed <- function(lines) {
   text <- gsub("coxphGPU", "coxph", paste(lines, collapse = " "), fixed = TRUE)
   gsub("\\s+", " ", gsub("<environment: [^>]*>", "", text))
 }
+
+# For tests of the comparison itself.
+fails <- function(expectation) {
+  tryCatch(
+    {
+      expectation
+      FALSE
+    },
+    expectation_failure = function(cnd) TRUE
+  )
+}

@@ -34,16 +34,6 @@ test_that("the models are many, of many data sets, and each has a name", {
 })
 
 # The comparison itself must see what it is for.
-fails <- function(expectation) {
-  tryCatch(
-    {
-      expectation
-      FALSE
-    },
-    expectation_failure = function(cnd) TRUE
-  )
-}
-
 test_that("a fit that differs anywhere is not the same fit", {
   skip_if_no_python()
   fits <- fit_both(quote(coxph(Surv(time, status) ~ age + factor(sex), lung)))
