@@ -179,6 +179,8 @@ def fit_exact(
         "linear_predictors": fit.linear_predictors,
         "residuals": fit.residuals,
     }
+
+
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
     """Variance as survival reports it.
 

@@ -40,16 +40,24 @@ class GeneralisedCholesky:
 
     def solve(self, y: np.ndarray) -> np.ndarray:
         """Solve ``A z = y`` for ``(B, p)`` right-hand sides; redundant columns give 0."""
-        lower = np.linalg.solve(self.factor, y[..., None])
-        scaled = lower * self._inverse_pivots()[..., None]
-        z = np.linalg.solve(np.swapaxes(self.factor, 1, 2), scaled)[..., 0]
+        p = y.shape[1]
+        z = np.array(y, dtype=np.float64)
+        for i in range(p - 1):
+            z[:, i + 1 :] -= self.factor[:, i + 1 :, i] * z[:, i, None]
+        z *= self._inverse_pivots()
+        for i in range(p - 1, 0, -1):
+            z[:, :i] -= self.factor[:, i, :i] * z[:, i, None]
         return np.where(self.pivots == 0, 0.0, z)
 
     def inverse(self) -> np.ndarray:
         """Inverse ``(B, p, p)``, zero in the rows and columns of redundant columns."""
         n_problems, p = self.pivots.shape
-        identity = np.broadcast_to(np.eye(p), (n_problems, p, p))
-        inverse_factor = np.linalg.solve(self.factor, identity)
+        # substitution by hand: a library's solver wakes its threads even for 3 x 3
+        inverse_factor = np.zeros((n_problems, p, p))
+        inverse_factor[:, np.arange(p), np.arange(p)] = 1.0
+        for i in range(p - 1):
+            done = inverse_factor[:, i, None, : i + 1]
+            inverse_factor[:, i + 1 :, : i + 1] -= self.factor[:, i + 1 :, i, None] * done
         scaled = inverse_factor * self._inverse_pivots()[..., None]
         inverse = np.swapaxes(inverse_factor, 1, 2) @ scaled
         kept = self.pivots != 0

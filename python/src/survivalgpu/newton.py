@@ -123,6 +123,8 @@ class _Problems:
 
     def stop(self, mask: np.ndarray, status: str, at: _Evaluated) -> None:
         """Record the end of the problems that ``mask`` picks from this evaluation."""
+        if not mask.any():
+            return
         which = at.problems[mask]
         self.status[which] = status
         self.score[which] = at.score[mask]
