@@ -218,7 +218,7 @@ need_package() {
   say "installing the R package into .Rlib"
   mkdir -p "$rlib"
   rm -f "$rlib/.stamp"
-  quietly R CMD INSTALL --library="$rlib" "$root" || die "R CMD INSTALL failed"
+  quietly R CMD INSTALL --preclean --clean --library="$rlib" "$root" || die "R CMD INSTALL failed"
   printf '%s\n' "$key" >"$rlib/.stamp"
 }
 
@@ -238,10 +238,7 @@ need_kernels() {
   key=$(cksum src/*.c src/*.h | cksum)
   if [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then return; fi
   say "compiling the kernels into python/libs"
-  mkdir -p python/libs
-  # shellcheck disable=SC2046  # words of a command line
-  quietly cc -O2 -fPIC -shared -pthread -o "$library" \
-    $(find src -name '*.c' ! -name init.c ! -name 'r_*.c' | sort) -lm || die "the kernels do not compile"
+  quietly "$venv/bin/python" python/build_kernels.py "$library" || die "the kernels do not compile"
   printf '%s\n' "$key" >"$stamp"
 }
 
