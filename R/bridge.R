@@ -106,6 +106,73 @@ python_rows <- function(rows) {
   )
 }
 
+# Survival curves of a fit, at all times of its rows, for the covariates `new_x` and
+# risks `new_risk`; `var` is NULL where no standard errors are wanted.
+survival_curves <- function(rows, kind, new_x, new_risk, var, device) {
+  curves <- call_python("compute survival curves", function(api) {
+    api$survival_curves(
+      rows = baseline_rows(rows, with_x = !is.null(var)),
+      kind = kind,
+      new_x = numpy_matrix(new_x),
+      new_risk = numpy_vector(as.double(new_risk)),
+      variance = if (!is.null(var)) numpy_matrix(var),
+      device = device
+    )
+  })
+  by_curve <- c("surv", "cumhaz", "std_err")
+  counts <- c("n", "n_times")
+  c(
+    lapply(curves[counts], as.integer),
+    lapply(curves[setdiff(names(curves), c(by_curve, counts, "ok"))], as.double),
+    curves[by_curve]
+  )
+}
+
+# The steps of the baseline hazard of rows of one stratum.
+hazard_steps <- function(rows, kind, device) {
+  steps <- call_python("compute the baseline hazard", function(api) {
+    api$hazard_steps(rows = baseline_rows(rows, with_x = TRUE), kind = kind, device = device)
+  })
+  steps$ok <- NULL
+  vectors <- setdiff(names(steps), "xbar")
+  steps[vectors] <- lapply(steps[vectors], function(step) if (!is.null(step)) as.double(step))
+  steps
+}
+
+# Cumulative baseline hazards, for a risk of 1, at the times of new rows, and their
+# variances if `var` is given: one column per column of `new$times`.
+expected_events <- function(rows, kind, new, var, entry_tables, device) {
+  expected <- call_python("compute expected events", function(api) {
+    api$expected_events(
+      rows = baseline_rows(rows, with_x = !is.null(var)),
+      kind = kind,
+      new = reticulate::dict(
+        times = numpy_matrix(new$times),
+        strata = numpy_vector(new$strata),
+        x = if (!is.null(var)) numpy_matrix(new$x),
+        convert = FALSE
+      ),
+      variance = if (!is.null(var)) numpy_matrix(var),
+      entry_tables = entry_tables,
+      device = device
+    )
+  })
+  expected[c("hazard", "variance")]
+}
+
+# Rows with their risks, as a dict. The strata are codes 1, 2, ... or NULL.
+baseline_rows <- function(rows, with_x) {
+  reticulate::dict(
+    y = numpy_matrix(rows$y),
+    risk = numpy_vector(as.double(rows$risk)),
+    strata = numpy_vector(rows$strata),
+    weights = numpy_vector(if (!is.null(rows$weights)) as.double(rows$weights)),
+    x = if (with_x) numpy_matrix(rows$x),
+    center = numpy_vector(if (with_x) rows$center),
+    convert = FALSE
+  )
+}
+
 # The device that `device` stands for: list(device =, fell_back =).
 python_device <- function(device) {
   call_python("choose a device", function(api) api$resolve_device(device))
