@@ -215,8 +215,7 @@ new_events <- function(object, rows, new, of_rows) {
   # survival adds the offset to the risk, not to its logarithm
   centred <- new$x - rep(object$means, each = nrow(new$x))
   risk <- c(exp(centred %*% object$coefficients) + (new$offset %||% 0))
-  times <- unclass(new$y)[, seq_len(ncol(hazard)), drop = FALSE]
-  unknown <- is.na(risk) | is.na(rowSums(times))
+  unknown <- is.na(risk) | is.na(hazard[, 1L])
   events <- list(fit = risk * if (counting) hazard[, 2L] - hazard[, 1L] else hazard[, 1L])
   if (!is.null(of_rows$variance)) {
     # for (start, stop] rows survival takes the risks of the rows of the fit here
@@ -241,9 +240,14 @@ events_of <- function(object, rows, new, se, entry_tables, device) {
     rows$strata <- new$strata <- NULL
   }
   new$times <- unclass(new$y)[, seq_len(ncol(new$y) - 1L), drop = FALSE]
-  new$times[is.na(new$times)] <- 0
+  unknown <- is.na(rowSums(new$times))
+  new$times[unknown, ] <- 0
   kind <- if (object$method == "efron") "efron" else "breslow"
-  expected_events(rows, kind, new, if (se) object$var, entry_tables, device)
+  expected <- expected_events(rows, kind, new, if (se) object$var, entry_tables, device)
+  lapply(expected, function(values) {
+    if (!is.null(values)) values[unknown, ] <- NA
+    values
+  })
 }
 
 # The variance over (start, stop] is survival's: a difference of two. Below 0, each

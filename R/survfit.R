@@ -50,7 +50,11 @@ survfit.coxphGPU <- function(formula, ...) {
   # The fit is an argument's default, not part of the call: a traceback shows calls whole.
   engine_call$formula <- NULL
   engine_call[[1L]] <- engine
-  curves <- relabel_conditions(eval(engine_call, parent.frame()), engine, user_call)
+  curves <- relabel_conditions(
+    eval(engine_call, parent.frame()),
+    from = function(cnd) has_head(conditionCall(cnd), engine),
+    call = function(call) user_call
+  )
   curves$call <- matched
   curves
 }
