@@ -245,7 +245,7 @@ events_of <- function(object, rows, new, se, entry_tables, device) {
   kind <- if (object$method == "efron") "efron" else "breslow"
   expected <- expected_events(rows, kind, new, if (se) object$var, entry_tables, device)
   lapply(expected, function(values) {
-    if (!is.null(values)) values[unknown, ] <- NA
+    if (!is.null(values) && any(unknown)) values[unknown, ] <- NA
     values
   })
 }

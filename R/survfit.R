@@ -38,7 +38,9 @@
 #' @importFrom survival survfit
 #' @export
 survfit.coxphGPU <- function(formula, ...) {
-  device <- if (!inherits(formula, "coxphms")) engine_device(formula, formula$n[1L])
+  # which have methods of their own
+  own_method <- inherits(formula, c("coxphms", "clogit"))
+  device <- if (!own_method) engine_device(formula, formula$n[1L])
   if (is.null(device)) {
     return(NextMethod())
   }
