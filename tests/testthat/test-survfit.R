@@ -230,7 +230,7 @@ test_that("multi-state and penalised fits keep survival's curves", {
   for (model in names(penalised)) {
     expect_same_method(quote(survfit(fit)), penalised[[model]], globalenv(), model)
   }
-  model_data(globalenv())
+  choices <- model_data()$choices
   matched <- clogitGPU(case ~ tocc + strata(id), choices, method = "breslow")
   expect_error(survfit(matched), "not defined for a clogit model")
 })
