@@ -6,7 +6,9 @@
 for (part in Sys.glob("benchmarks/R/*.R")) source(part)
 
 profile_call <- function(engine, case, rows) {
-  source(file.path("benchmarks", "adapters", paste0(engine, ".R")), local = TRUE)
+  scope <- new.env()
+  sys.source(file.path("benchmarks", "adapters", paste0(engine, ".R")), scope)
+  adapter <- scope$adapter
   adapter$start()
   set.seed(20)
   problem <- case$simulate(rows)

@@ -86,6 +86,10 @@ main <- function() {
       message("== ", case$name, ": measured before")
       return(TRUE)
     }
+    if (!quick && !fits_in_memory(case)) {
+      message("== ", case$name, ": left out, there is too little memory free")
+      return(TRUE)
+    }
     run_one(case, path, machine, settings)
   })
   if (quick) lapply(as.list(settings$pool), stop_worker)

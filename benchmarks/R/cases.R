@@ -28,10 +28,7 @@ issue_fits <- function() {
       dose_histories,
       task = "fitter", tied = TRUE, counting = TRUE
     ),
-    case(
-      "censored", "right-censored, continuous times", "issue", 1e6, 10, times(10),
-      engines = competitors
-    ),
+    case("censored", "right-censored, continuous times", "issue", 1e6, 10, times(10)),
     case(
       "censored_fitter", "right-censored, continuous times: the fitter alone", "issue", 1e6, 10,
       times(10),
@@ -40,9 +37,9 @@ issue_fits <- function() {
     case("wide", "right-censored, continuous times", "issue", 2e5, 50, times(50)),
     case("wide_days", "right-censored, whole days", "issue", 2e5, 50, days(50), tied = TRUE),
     case(
-      "clusters", "robust variance, 10 rows a cluster, whole days", "issue", 1e6, 2,
-      function(rows) clustered(rows, 2),
-      tied = TRUE, cluster = TRUE, quick_rows = 2000
+      "clusters", "robust variance, (start, stop] rows, whole days, ten rows a patient", "issue",
+      1e6, 1, function(rows) dose_histories(rows, changes = 9.5),
+      tied = TRUE, counting = TRUE, cluster = TRUE
     ),
     case(
       "strata", "five rows a stratum, continuous times", "issue", 1e6, 5,
@@ -70,8 +67,14 @@ issue_after_fit <- function() {
       task = "concordance", tied = TRUE, counting = TRUE
     ),
     case(
-      "dfbeta_days", "residuals(type = \"dfbeta\"), whole days", "issue", 1e6, 2, days(2),
-      task = "dfbeta", tied = TRUE, quick_rows = 2000
+      "dfbeta_intervals", "residuals(type = \"dfbeta\"), (start, stop] rows, whole days", "issue",
+      1e6, 1, dose_histories,
+      task = "dfbeta", tied = TRUE, counting = TRUE
+    ),
+    case(
+      "dfbeta_breslow", "residuals(type = \"dfbeta\"), whole days, Breslow", "issue", 1e6, 2,
+      days(2),
+      task = "dfbeta", tied = TRUE, ties = "breslow"
     ),
     case(
       "dfbeta_small", "residuals(type = \"dfbeta\"), continuous times", "issue", 2e4, 2, times(2),
@@ -137,6 +140,9 @@ competitor_cases <- function() {
     ),
     small("long", "right-censored, continuous times", function(rows) right_censored(rows, 1),
       rows = 1e6, columns = 1
+    ),
+    small("large", "right-censored, continuous times", function(rows) right_censored(rows, 10),
+      rows = 1e6, columns = 10
     ),
     small("small_concordance", "concordance, continuous times",
       function(rows) right_censored(rows, 1),

@@ -33,6 +33,16 @@ memory_gib <- function() {
   round(as.double(gsub("[^0-9]", "", line)) / 1024^2)
 }
 
+# Whether the case fits: engines copy their data about a dozen times, and two hold it at once.
+fits_in_memory <- function(case) {
+  if (!file.exists("/proc/meminfo")) {
+    return(TRUE)
+  }
+  line <- grep("^MemAvailable", readLines("/proc/meminfo"), value = TRUE)
+  available <- as.double(gsub("[^0-9]", "", line)) * 1024
+  case$rows * (case$columns + 4) * 8 * 15 < available
+}
+
 # Variables that change how many threads are used, where they are set.
 set_variables <- function() {
   names <- c(

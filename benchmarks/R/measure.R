@@ -115,7 +115,8 @@ judge <- function(entry, worker, outcome, reference) {
   wrong <- disagreements(found, worker$tolerance)
   if (length(wrong) > 0) {
     entry$status <- "disagrees"
-    entry$reason <- paste(sprintf("%s by %.1e", wrong, found[wrong]), collapse = ", ")
+    sizes <- ifelse(is.finite(found[wrong]), sprintf(" by %.1e", found[wrong]), " not a number")
+    entry$reason <- paste0(wrong, sizes, collapse = ", ")
   }
   entry
 }

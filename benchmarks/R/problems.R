@@ -50,11 +50,12 @@ clustered <- function(rows, columns, days = TRUE) {
   data.frame(outcome, x, id = as.numeric(id))
 }
 
-# Patients followed for a year whose dose changes about six times: a row per spell of one dose.
-# One patient in ten dies, the more so the higher the dose at the time.
-dose_histories <- function(rows, days = TRUE) {
-  patients <- ceiling(rows / 5.5)
-  spells <- dose_spells(patients, days)
+# Patients followed for a year whose dose changes `changes` times on average: a row per spell of one
+# dose. Six in a hundred die, the more so the higher the dose at the time.
+dose_histories <- function(rows, days = TRUE, changes = 6) {
+  # some more than needed: a death cuts a history short
+  patients <- ceiling(1.2 * rows / (changes + 1))
+  spells <- dose_spells(patients, days, changes)
   hazard <- exp(0.4 * spells$x1) / (12 * follow_up) * (spells$stop - spells$start)
   first <- match(spells$id, spells$id)
   before <- cumsum(hazard) - hazard
@@ -71,8 +72,8 @@ dose_histories <- function(rows, days = TRUE) {
   spells[c("start", "stop", "status", "x1", "id")]
 }
 
-dose_spells <- function(patients, days) {
-  changes <- stats::rpois(patients, 6)
+dose_spells <- function(patients, days, changes) {
+  changes <- stats::rpois(patients, changes)
   end <- stats::runif(patients, 30, follow_up)
   id <- c(seq_len(patients), rep(seq_len(patients), changes))
   start <- c(rep(0, patients), stats::runif(sum(changes), 0, end[rep(seq_len(patients), changes)]))
