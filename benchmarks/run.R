@@ -2,7 +2,8 @@
 # Settings, from the environment:
 #   CASES         names of cases or groups (issue, competitors, scaling); default: all
 #   QUICK=1       everything tiny and stored nowhere, to see that it works and that engines agree
-#   RESUME=1      skips cases that the same sources have been measured on
+#   RESUME=1      skips cases that the same sources have been measured on, undisturbed
+#   ROUNDS        at most so many rounds of timing, for a first look
 #   BENCH_OUT     the results file, in place of benchmarks/results/<machine>.json
 #   BENCH_DEVICE  the device of survivalGPU (default "auto")
 # Ends with status 1 where survivalGPU failed or disagreed with survival in any case.
@@ -51,7 +52,8 @@ slow_engines <- function(case, entries) {
 }
 
 done_already <- function(case, entries, sources) {
-  flag("RESUME") && identical(entries[[case$name]]$sources, sources)
+  entry <- entries[[case$name]]
+  flag("RESUME") && identical(entry$sources, sources) && !isTRUE(entry$others_busy > 0.1)
 }
 
 run_one <- function(case, path, machine, settings) {
@@ -76,7 +78,9 @@ main <- function() {
   machine <- c(describe_machine(), device = device)
   path <- results_path(machine, device, quick)
   settings <- list(
-    quick = quick, pool = if (quick) new.env(), sources = Sys.getenv("BENCH_SOURCES", "unknown")
+    quick = quick, pool = if (quick) new.env(),
+    rounds = if (quick) 2L else as.integer(Sys.getenv("ROUNDS", "11")),
+    sources = Sys.getenv("BENCH_SOURCES", "unknown")
   )
   cases <- select_cases(words("CASES"))
   # the points of a series differ in size only

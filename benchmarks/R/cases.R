@@ -159,7 +159,10 @@ scaling_cases <- function() {
     force(tied)
     list(c(
       case(
-        sprintf("scaling_%s_%s_%d", if (tied) "days" else "times", format(rows), columns),
+        sprintf(
+          "%s_%s_%s_%d", series, if (tied) "days" else "times",
+          sub("e[+]0", "e", sprintf("%.0e", rows)), columns
+        ),
         if (tied) "whole days" else "continuous times",
         "scaling", rows, columns, function(rows) right_censored(rows, columns, days = tied),
         tied = tied, rounds = 3L, limit = 150
@@ -172,7 +175,7 @@ scaling_cases <- function() {
     for (rows in c(1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) {
       points <- c(points, point("rows", rows, 10, tied))
     }
-    for (columns in c(1, 2, 5, 20, 50, 100, 200)) {
+    for (columns in c(1, 2, 5, 10, 20, 50, 100, 200)) {
       points <- c(points, point("columns", 1e5, columns, tied))
     }
   }

@@ -1,6 +1,6 @@
 # One case: simulate, start the engines, compare their numbers, then time them in turn.
 
-# `settings`: list(quick, pool, limit). Returns the entry of the results.
+# `settings`: list(quick, pool, rounds, sources). Returns the entry of the results.
 measure_case <- function(case, settings) {
   rows <- if (settings$quick) min(case$rows, case$quick_rows) else case$rows
   full <- simulate_problem(case, rows, "full")
@@ -11,7 +11,7 @@ measure_case <- function(case, settings) {
   on.exit(lapply(workers, release_worker, pool = settings$pool), add = TRUE)
   busy <- if (settings$quick) NA else others_busy()
   engines <- first_calls(case, workers, full$folder, tiny$folder)
-  engines <- timed_rounds(case, workers, engines, settings$quick)
+  engines <- timed_rounds(case, workers, engines, settings)
   list(
     case = case$name, title = case$title, group = case$group, series = case$series,
     task = case$task, ties = case$ties, tied = case$tied,
@@ -125,14 +125,14 @@ judge <- function(entry, worker, outcome, reference) {
 
 # A B A B: in each round every engine has its turn, so that what slows the machine for a while
 # slows all of them. Only engines that agree are timed.
-timed_rounds <- function(case, workers, engines, quick) {
+timed_rounds <- function(case, workers, engines, settings) {
   ran <- names(engines)[vapply(engines, function(entry) entry$status == "ran", NA)]
   first <- vapply(engines[ran], function(entry) entry$first_seconds, 0)
-  rounds <- if (quick) rep(2L, length(ran)) else rounds_affordable(case$rounds, first)
+  rounds <- rounds_affordable(min(case$rounds, settings$rounds), first)
   turns <- lapply(stats::setNames(nm = ran), function(engine) list())
   for (round in seq_len(max(0L, rounds))) {
     for (engine in ran[round <= rounds]) {
-      times <- if (quick) 1L else calls_per_turn(first[[engine]])
+      times <- if (settings$quick) 1L else calls_per_turn(first[[engine]])
       reply <- ask(workers[[engine]], "time", times = times, limit = max(case$limit, 60))
       if (isTRUE(reply$ok)) {
         turns[[engine]][[round]] <- reply$seconds
@@ -149,7 +149,7 @@ timed_rounds <- function(case, workers, engines, quick) {
 
 # Five rounds; three of calls longer than 20 s, one where a call takes a minute and more.
 rounds_affordable <- function(rounds, first) {
-  ifelse(first > 60, 1L, ifelse(first > 20, pmin(rounds, 3L), rounds))
+  pmin(rounds, ifelse(first > 60, 1L, ifelse(first > 20, 3L, 11L)))
 }
 
 # A turn of quick calls is many of them, a fifth of a second in all.
