@@ -137,6 +137,8 @@ class _Problems:
 
     def step(self, mask: np.ndarray, at: _Evaluated) -> None:
         """Make the trial of some problems the best and take a full Newton step from it."""
+        if not mask.any():
+            return
         which = at.problems[mask]
         self.best[which] = self.trial[which]
         self.trial[which] = self.best[which] + at.factors.select(mask).solve(at.score[mask])
@@ -144,6 +146,8 @@ class _Problems:
 
     def halve(self, which: np.ndarray) -> None:
         """Draw the trial back, further each time: ``(trial + h best) / (h + 1)``."""
+        if not which.size:
+            return
         self.halving[which] += 1
         self.halvings[which] += 1
         h = self.halving[which, None]
