@@ -195,16 +195,10 @@ python_report <- function() {
   )
 }
 
-# Each call imports the module: after the first time that is a look-up in
-# Python's own table, and no handle needs keeping.
 call_python <- function(purpose, ask) {
   start_python()
-  path <- system.file("python", package = "survivalGPU")
   result <- tryCatch(
-    {
-      api <- reticulate::import_from_path("survivalgpu.api", path, convert = FALSE)
-      reticulate::py_to_r(ask(api))
-    },
+    reticulate::py_to_r(ask(python_api())),
     error = function(cnd) {
       check_python()
       abort_foreign_error(cnd, purpose)
@@ -214,6 +208,21 @@ call_python <- function(purpose, ask) {
     abort_python_error(result$error)
   }
   result
+}
+
+# Whether this session's Python has imported the core that this package carries.
+python_core <- new.env(parent = emptyenv())
+
+# Each call imports the module: after the first time, which looks in our folder, that is a
+# look-up by name in Python's own table. No handle is kept.
+python_api <- function() {
+  if (isTRUE(python_core$imported)) {
+    return(reticulate::import("survivalgpu.api", convert = FALSE))
+  }
+  path <- system.file("python", package = "survivalGPU")
+  api <- reticulate::import_from_path("survivalgpu.api", path, convert = FALSE)
+  python_core$imported <- TRUE
+  api
 }
 
 # A matrix crosses as a view of R's memory, column by column. A class (Surv)

@@ -70,7 +70,10 @@ survival_mismatch <- function(coxph = survival::coxph,
   NULL
 }
 
-check_survival <- function(mismatch = survival_mismatch()) {
+# survival_mismatch() when the package was loaded, and then survival with it.
+installed_mismatch <- NULL
+
+check_survival <- function(mismatch = installed_mismatch) {
   if (is.null(mismatch)) {
     return(invisible())
   }

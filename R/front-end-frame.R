@@ -22,9 +22,13 @@ evaluate_front_end <- function(expr, envir) {
   )
 }
 
-# stats' model.frame() for formulas, in an environment where the parts below are found
-# first. A fresh copy: nothing of it is kept, and it costs nothing.
 front_model_frame <- function() {
+  fresh(front_end$model_frame)
+}
+
+# stats' model.frame() for formulas, in an environment where the parts below are found
+# first.
+quick_model_frame <- function() {
   rebound(
     utils::getS3method("model.frame", "default", envir = asNamespace("stats")),
     list(environment = front_end_mask, na.omit.data.frame = quick_na_omit)
@@ -35,19 +39,19 @@ front_model_frame <- function() {
 front_end_mask <- function(fun = NULL) {
   scope <- environment(fun)
   mask <- new.env(parent = scope)
-  for (name in c("Surv", "strata")) {
+  for (name in names(front_end$formula)) {
     original <- get(name, envir = asNamespace("survival"))
     if (identical(get0(name, envir = scope, mode = "function"), original)) {
-      mask[[name]] <- switch(name, Surv = quick_Surv(original), strata = quick_strata(original))
+      mask[[name]] <- fresh(front_end$formula[[name]])
     }
   }
   mask
 }
 
 # In the order in which Surv() looks at its arguments, which may be in error themselves.
-quick_Surv <- function(original) { # nolint: object_name_linter.
+quick_Surv <- function() { # nolint: object_name_linter.
   with_shortcut(
-    original,
+    survival::Surv,
     quote(if (missing(type) && missing(origin) && !missing(time) && is.numeric(time)) {
       if (missing(event)) {
         if (!missing(time2)) {
@@ -79,8 +83,11 @@ survival_response <- function(time, time2, event) {
   response
 }
 
-quick_strata <- function(original) {
-  rebound(original, list(factor = quick_factor(), unique = quick_unique(), match = quick_match()))
+quick_strata <- function() {
+  rebound(
+    survival::strata,
+    list(factor = quick_factor(), unique = quick_unique(), match = quick_match())
+  )
 }
 
 # na.omit() of a model frame. Where nothing is missing, the frame is not copied.

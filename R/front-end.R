@@ -5,17 +5,38 @@
 # them to functions with the same results. Each handles the plain case, in one pass over
 # the data, and hands everything else to the function whose place it takes.
 
+# make_front_end() when the package was loaded
+front_end <- NULL
+
+# The functions that coxph() finds, those that a formula finds, and model.frame().
+make_front_end <- function() {
+  list(
+    coxph = list(
+      eval = evaluate_front_end,
+      aeqSurv = quick_aeqSurv(),
+      model.matrix = quick_model_matrix(),
+      "[.survivalGPU_design" = select_design_columns,
+      is.finite = all_finite,
+      as.factor = quick_as_factor(),
+      unique = quick_unique(),
+      match = quick_match()
+    ),
+    formula = list(Surv = quick_Surv(), strata = quick_strata()),
+    model_frame = quick_model_frame()
+  )
+}
+
 front_end_environment <- function() {
-  front <- new.env(parent = asNamespace("survival"))
-  front$eval <- evaluate_front_end
-  front$aeqSurv <- quick_aeqSurv()
-  front$model.matrix <- quick_model_matrix()
-  front[["[.survivalGPU_design"]] <- select_design_columns
-  front$is.finite <- all_finite
-  front$as.factor <- quick_as_factor()
-  front$unique <- quick_unique()
-  front$match <- quick_match()
+  front <- list2env(front_end$coxph, parent = asNamespace("survival"))
+  front$aeqSurv <- fresh(front$aeqSurv)
   front
+}
+
+# A copy that R will not compile: it compiles what is called twice, and of a long function,
+# called once for each fit, that takes longer than many a fit.
+fresh <- function(f) {
+  environment(f) <- environment(f)
+  f
 }
 
 # `original` that first tries `shortcut`, an expression evaluated in its frame: its value

@@ -7,14 +7,15 @@
   register_delegates()
   namespace <- topenv()
   assign("coxphGPU", adopt_formals(coxphGPU, survival::coxph), envir = namespace)
+  assign("installed_mismatch", survival_mismatch(), envir = namespace)
+  assign("front_end", make_front_end(), envir = namespace)
 }
 
 .onAttach <- function(libname, pkgname) {
-  mismatch <- survival_mismatch()
-  if (!is.null(mismatch)) {
+  if (!is.null(installed_mismatch)) {
     packageStartupMessage(
       "coxphGPU() cannot run with the installed survival ",
-      utils::packageVersion("survival"), ": ", mismatch, "."
+      utils::packageVersion("survival"), ": ", installed_mismatch, "."
     )
   }
 }

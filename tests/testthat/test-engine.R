@@ -42,7 +42,7 @@ test_that("a fitter with other arguments is refused", {
 })
 
 test_that("the mismatch reaches the user at the fit, with the call", {
-  local_package_function("survival_mismatch", function(...) "its coxph() is new")
+  local_package_function("installed_mismatch", "its coxph() is new")
   error <- expect_error(
     coxphGPU(Surv(time, status) ~ age, lung),
     class = "survivalGPU_survival_version"

@@ -89,7 +89,7 @@ test_that("times are rounded as aeqSurv rounds them", {
 })
 
 test_that("responses are what Surv makes of the same vectors", {
-  ours <- list(Surv = quick_Surv(Surv))
+  ours <- list(Surv = quick_Surv())
   vectors <- list(
     time = c(3, 1, 4.5), integer = 3:1, zero = c(0, 0, 0), missing = c(1, NA, NaN),
     infinite = c(1, Inf, -Inf), one = 2, none = numeric(), named = c(a = 1, b = 2, c = 3),
@@ -152,7 +152,7 @@ test_that("factors, distinct values and matches of numbers are R's", {
 })
 
 test_that("strata are survival's", {
-  ours <- list(strata = quick_strata(strata))
+  ours <- list(strata = quick_strata())
   g <- c(3, 1, 1, NA, 7)
   k <- c(2L, 2L, 1L, 1L, 2L)
   f <- factor(c("b", "a", "b", "a", NA), levels = c("c", "b", "a"))
