@@ -93,6 +93,29 @@ cox_schoenfeld_residuals <- function(rows, device) {
   )
 }
 
+# Sums for the test of proportional hazards. `transformed` is a vector over the rows where
+# `transform` is "given".
+cox_zph_sums <- function(rows, transform, transformed, device) {
+  device <- resolve_device(device)
+  p <- ncol(rows$x)
+  result <- call_python("test for proportional hazards", function(api) {
+    api$cox_zph(
+      rows = python_rows(rows),
+      transform = transform,
+      transformed = numpy_vector(if (!is.null(transformed)) as.double(transformed)),
+      device = device
+    )
+  })
+  list(
+    u = as.double(result$u),
+    imat = matrix(as.double(result$imat), 2L * p, 2L * p),
+    schoen = matrix(as.double(result$schoen), ncol = p),
+    rows = as.integer(result$rows) + 1L,
+    x = as.double(result$x),
+    used = matrix(as.integer(result$used), ncol = p)
+  )
+}
+
 # Rows with their linear predictors, as a dict.
 python_rows <- function(rows) {
   reticulate::dict(

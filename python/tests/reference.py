@@ -106,3 +106,26 @@ def exact_loglik_score_information(x, start, stop, event, strata, offset, beta):
         centred = sums - mean
         information += (centred.T * weight) @ centred / weight.sum()
     return loglik, score, information
+
+
+def zph(x, start, stop, event, strata, weights, offset, beta, ties, g):
+    """Score and information of the covariates and their products with ``g``, by definition.
+
+    ``g`` has a value for each row, the same for equal times; it is centred here.
+    """
+    g = g - g[event].mean()
+    wide = np.zeros((2 * x.shape[1],) * 2)
+    score = np.zeros(2 * x.shape[1])
+    eta = x @ beta + offset
+    pairs, at_risk = membership(start, stop, event, strata)
+    for (s, t), inside in zip(pairs, at_risk, strict=True):
+        dead = event & (stop == t) & (strata == s)
+        d, weight = int(dead.sum()), float(weights[dead].sum())
+        both = np.hstack((x, x * g[dead][0]))
+        score += weights[dead] @ both[dead]
+        for share in range(d):
+            r = weights * np.exp(eta) * (inside - (share / d if ties == "efron" else 0.0) * dead)
+            mean = r @ both / r.sum()
+            score -= weight / d * mean
+            wide += weight / d * ((both - mean).T * r) @ (both - mean) / r.sum()
+    return score, wide

@@ -283,6 +283,50 @@ def cox_schoenfeld_residuals(rows: dict[str, Any], device: str) -> dict[str, Any
     }
 
 
+@_plain
+def cox_zph(
+    rows: dict[str, Any], transform: str, transformed: np.ndarray | None, device: str
+) -> dict[str, Any]:
+    """Sums for the test of proportional hazards; ``rows`` as in :func:`cox_score_residuals`.
+
+    Parameters
+    ----------
+    transform : str
+        ``"km"``, ``"rank"`` or ``"given"``.
+    transformed : ndarray or None
+        ``(n,)`` transformed ends of follow-up, where given.
+
+    Returns
+    -------
+    dict
+        ``u`` (2p,), ``imat`` (2p, 2p), ``schoen`` (N, p), ``rows`` (N,) 0-based, ``x`` (N,)
+        transformed times, ``used`` (S, p): see
+        :class:`survivalgpu.proportional_hazards.ZphSums`.
+    """
+    from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.proportional_hazards import kaplan_meier_transform, rank_transform, zph_sums
+    from survivalgpu.threads import threads_for
+
+    on = resolve_device(device)
+    fitted = _fitted_rows(rows, on)
+    with threads_for(fitted.x.numel()):
+        if transform == "km":
+            of_time = kaplan_meier_transform(fitted.stop, fitted.event, fitted.start)
+        elif transform == "rank":
+            of_time = rank_transform(fitted.stop)
+        else:
+            of_time = as_tensor(np.asarray(transformed), on)
+        sums = zph_sums(fitted, of_time)
+    return {
+        "u": sums.score.cpu().numpy(),
+        "imat": sums.information.cpu().numpy(),
+        "schoen": sums.schoenfeld.cpu().numpy(),
+        "rows": sums.rows.cpu().numpy().astype(np.int32),
+        "x": sums.transformed.cpu().numpy(),
+        "used": sums.used.cpu().numpy().astype(np.int32),
+    }
+
+
 def _fitted_rows(rows: dict[str, Any], device: Any) -> Any:
     """Rows with linear predictors as tensors on ``device``."""
     from survivalgpu.device import as_tensor

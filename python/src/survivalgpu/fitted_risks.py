@@ -85,6 +85,8 @@ class FittedRisks:
         ``(n_used, 1)``, ``r_i`` of the sorted rows, up to a factor by stratum.
     weights : Tensor or None
         ``(n_used, 1)`` case weights of the sorted rows.
+    weighted_risk : Tensor
+        ``(n_used, 1)``, ``w_i r_i``.
     total : Tensor
         ``(K, 1)``, ``S0``, up to the same factor.
     event_weight : Tensor
@@ -105,7 +107,7 @@ class FittedRisks:
             places = torch.arange(sets.n_used, device=sets.order.device)
             self._by_group = SegmentSum(sets.group_offsets, places, sets.n_used)
         self._by_stratum = _stratum_sums(sets)
-        self._weighted_risk = self.risk if self.weights is None else self.risk * self.weights
+        self.weighted_risk = self.risk if self.weights is None else self.risk * self.weights
         ones = torch.ones_like(self.risk)
         self.total = sets.intervals.risk_set_sums(self._group_sums(ones))
         tied_risk = self._tied_sums(ones)
@@ -163,12 +165,12 @@ class FittedRisks:
     def _group_sums(self, values: Tensor) -> Tensor:
         """Sum ``w_i r_i values_i`` by group: ``(G, q)``."""
         if self._by_group is None:
-            return values * self._weighted_risk
-        return self._by_group.weighted(self._weighted_risk.squeeze(1), values)
+            return values * self.weighted_risk
+        return self._by_group.weighted(self.weighted_risk.squeeze(1), values)
 
     def _tied_sums(self, values: Tensor) -> Tensor:
         """Sum ``w_i r_i values_i`` over the tied events: ``(T, q)``."""
-        return self.ties.sum_rows.weighted(self._weighted_risk[self.ties.rows, 0], values)
+        return self.ties.sum_rows.weighted(self.weighted_risk[self.ties.rows, 0], values)
 
     def _event_sums(self, values: Tensor) -> Tensor:
         """Sum ``(n_used, q)`` values over the events of each event time: ``(K, q)``."""

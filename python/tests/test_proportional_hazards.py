@@ -1,0 +1,149 @@
+"""Sums for the test of proportional hazards against their definition and identities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+import torch
+from hypothesis import given
+from strategies import make_rows, survival_rows, ties_rules
+
+from survivalgpu.api import cox_zph
+from survivalgpu.fitted_risks import FittedRows
+from survivalgpu.proportional_hazards import (
+    kaplan_meier_transform,
+    rank_transform,
+    zph_sums,
+)
+
+
+def fitted(rows, beta, ties="efron", device="cpu", **changes) -> FittedRows:
+    data = rows.data(device)
+    values = {
+        "x": data.x,
+        "linear_predictors": data.x @ torch.as_tensor(beta, device=device) + data.offset,
+        "stop": data.stop,
+        "event": data.event,
+        "start": data.start,
+        "strata": data.strata,
+        "weights": data.weights,
+        "ties": ties,
+        **changes,
+    }
+    return FittedRows(**values)
+
+
+@given(rows=survival_rows(), ties=ties_rules)
+def test_sums_are_those_of_the_definition(rows, ties):
+    beta = np.random.default_rng(1).normal(size=rows.x.shape[1])
+    g = np.log1p(rows.stop)
+    sums = zph_sums(fitted(rows, beta, ties), torch.as_tensor(g))
+    arguments = (*rows.arrays(), beta, ties)
+    score, information = reference.zph(*arguments, g)
+    np.testing.assert_allclose(sums.score.numpy(), score, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(sums.information.numpy(), information, rtol=0, atol=1e-10)
+    event_rows, residuals = reference.schoenfeld(*arguments)
+    found = sums.rows.numpy()
+    key = np.lexsort((found, rows.stop[found], rows.strata[found]))
+    np.testing.assert_array_equal(found[key], event_rows)
+    np.testing.assert_allclose(sums.schoenfeld.numpy()[key], residuals, rtol=0, atol=1e-11)
+    np.testing.assert_array_equal(sums.transformed.numpy(), g[found])
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_a_constant_function_of_time_adds_nothing(counting, device):
+    rows = make_rows(3, 120, 3, 15, 2, counting)
+    beta = np.array([0.3, -0.2, 0.1])
+    data = fitted(rows, beta, device=device)
+    sums = zph_sums(data, torch.full_like(data.stop, 7.0))
+    _, score, information = reference.loglik_score_information(*rows.arrays(), beta, "efron")
+    np.testing.assert_allclose(sums.score[:3].cpu(), score, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(sums.information[:3, :3].cpu(), information, rtol=1e-10, atol=1e-12)
+    assert float(sums.score[3:].abs().max()) < 1e-12
+    assert float(sums.information[3:].abs().max()) < 1e-12
+
+
+def test_events_count_where_a_covariate_varies():
+    rows = make_rows(4, 90, 3, 9, 3, False)
+    rows.x[:, 0] = rows.strata
+    rows.x[rows.strata == 1, 1] = 5.0
+    used = zph_sums(fitted(rows, np.zeros(3)), torch.as_tensor(rows.stop)).used.numpy()
+    events = np.bincount(rows.strata, weights=rows.event).astype(int)
+    expected = np.column_stack((0 * events, events * [1, 0, 1], events))
+    np.testing.assert_array_equal(used, expected)
+    rows.strata[:] = 0
+    rows.x[:, 2] = 1.0
+    whole = fitted(rows, np.zeros(3), strata=None)
+    used = zph_sums(whole, torch.as_tensor(rows.stop)).used.numpy()
+    np.testing.assert_array_equal(used, [[events.sum(), events.sum(), 0]])
+
+
+def test_tied_events_are_listed_as_survival_lists_them():
+    for counting in (False, True):
+        rows = make_rows(5, 40, 1, 3, 2, counting)
+        found = zph_sums(fitted(rows, np.zeros(1)), torch.as_tensor(rows.stop)).rows.numpy()
+        within = -found if counting else found
+        key = np.lexsort((within, rows.stop[found], rows.strata[found]))
+        np.testing.assert_array_equal(key, np.arange(found.size))
+
+
+def test_kaplan_meier_hand_checked():
+    stop = torch.tensor([3.0, 1.0, 2.0, 2.0, 4.0], dtype=torch.float64)
+    event = torch.tensor([True, True, True, False, True])
+    found = kaplan_meier_transform(stop, event).numpy()
+    expected = np.array([1 - 4 / 5 * 3 / 4, 0, 1 - 4 / 5, 1 - 4 / 5, 1 - 4 / 5 * 3 / 4 / 2])
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    start = torch.tensor([0.0, 0.0, 1.0, 0.0, 2.0], dtype=torch.float64)
+    found = kaplan_meier_transform(stop, event, start).numpy()
+    # at risk: three at time 1, three at 2, two at 3
+    expected = np.array([1 - 4 / 9, 0, 1 - 2 / 3, 1 - 2 / 3, 1 - 2 / 9])
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_ranks_share_their_mean():
+    times = torch.tensor([5.0, 1.0, 5.0, 2.0, 5.0], dtype=torch.float64)
+    np.testing.assert_array_equal(rank_transform(times).numpy(), [4.0, 1.0, 4.0, 2.0, 4.0])
+
+
+@given(rows=survival_rows())
+def test_transforms_are_survivals(rows):
+    stop, event = torch.as_tensor(rows.stop), torch.as_tensor(rows.event)
+    start = torch.as_tensor(rows.start) if rows.counting else None
+    curve = 1.0
+    values = {}
+    for t in np.unique(rows.stop):
+        values[t] = 1 - curve
+        present = (rows.stop >= t) & ((rows.start < t) | (not rows.counting))
+        curve *= 1 - (rows.event & (rows.stop == t)).sum() / present.sum()
+    expected = [values[t] for t in rows.stop]
+    found = kaplan_meier_transform(stop, event, start).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("transform", ["km", "rank", "given"])
+def test_the_front_ends_door(transform):
+    rows = make_rows(6, 70, 2, 6, 2, True)
+    beta = np.array([0.4, -0.6])
+    arguments = {
+        "x": np.asfortranarray(rows.x),
+        "y": np.column_stack((rows.start, rows.stop, rows.event)).astype(float),
+        "strata": rows.strata + 1,
+        "weights": rows.weights,
+        "linear_predictors": rows.x @ beta + rows.offset,
+        "ties": "breslow",
+    }
+    result = cox_zph(arguments, transform, np.sqrt(rows.stop), "cpu")
+    stop = torch.as_tensor(rows.stop)
+    g = {
+        "km": kaplan_meier_transform(
+            stop, torch.as_tensor(rows.event), torch.as_tensor(rows.start)
+        ),
+        "rank": rank_transform(stop),
+        "given": torch.sqrt(stop),
+    }[transform].numpy()
+    score, information = reference.zph(*rows.arrays(), beta, "breslow", g)
+    np.testing.assert_allclose(result["u"], score, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(result["imat"], information, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(result["x"], g[result["rows"]])
+    assert result["used"].shape == (2, 2)
