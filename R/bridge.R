@@ -47,6 +47,60 @@ fit_exact <- function(x, y, strata, offset, init, device, control, uncentred, re
   plain_fit(fit, ncol(x), resid)
 }
 
+# The partial likelihood of some rows, to be given to the two functions below. It is
+# Python's: for the time of one fit only, never a part of a result.
+cox_likelihood <- function(x, y, strata, offset, weights, ties, device) {
+  device <- resolve_device(device)
+  made <- call_python("prepare the Cox model", function(api) {
+    api$cox_likelihood(
+      x = numpy_matrix(x),
+      y = numpy_matrix(y),
+      strata = numpy_vector(stratum_codes(strata)),
+      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      weights = numpy_vector(if (any(weights != 1)) as.double(weights)),
+      ties = ties,
+      device = device
+    )
+  })
+  made$likelihood
+}
+
+evaluate_cox_likelihood <- function(likelihood, beta) {
+  at <- call_python("evaluate the Cox model", function(api) {
+    api$evaluate_cox_likelihood(likelihood, numpy_vector(as.double(beta)))
+  })
+  p <- length(beta)
+  list(
+    loglik = as.double(at$loglik),
+    score = as.double(at$score),
+    information = matrix(as.double(at$information), p, p)
+  )
+}
+
+cox_likelihood_residuals <- function(likelihood, beta) {
+  result <- call_python("compute residuals", function(api) {
+    api$cox_likelihood_residuals(likelihood, numpy_vector(as.double(beta)))
+  })
+  as.double(result$residuals)
+}
+
+# Newton's step and the factors of an information matrix: see survivalgpu.cholesky.
+factor_information <- function(information, score, tolerance) {
+  factors <- call_python("solve for a step", function(api) {
+    api$factor_information(
+      numpy_matrix(information), numpy_vector(as.double(score)), as.double(tolerance)
+    )
+  })
+  p <- length(score)
+  list(
+    step = as.double(factors$step),
+    factor = matrix(as.double(factors$factor), p, p),
+    inverse_factor = matrix(as.double(factors$inverse_factor), p, p),
+    inverse_pivots = as.double(factors$inverse_pivots),
+    rank = as.integer(factors$rank)
+  )
+}
+
 # A fit of `p` columns as Python returns it, in R's own types.
 plain_fit <- function(fit, p, resid) {
   list(

@@ -35,9 +35,10 @@
 #' # What runs where
 #' Right-censored and (start, stop] models, strata, case weights, offsets, robust
 #' variance, `tt()` and multi-state models use survivalGPU's engine, with all three
-#' treatments of ties. For the penalised terms `ridge()`, `pspline()` and `frailty()`, and
-#' rows without a stratum, survival's own fitter is called, with one message per
-#' session.
+#' treatments of ties; so do the penalised terms `ridge()`, `pspline()` and
+#' `frailty(sparse = FALSE)`. For the sparse solver of `frailty()`, for penalised terms with
+#' Efron's ties and weighted (start, stop] rows, and for rows without a stratum, survival's
+#' own fitter is called, with one message per session.
 #'
 #' # Errors
 #' Errors and warnings of `coxph` are kept, word for word, with the call of

@@ -24,10 +24,12 @@ engine_environment <- function(device) {
   engine$coxexact.fit <- exact_right_fitter(device)
   engine$agexact.fit <- exact_counting_fitter(device)
   engine$residuals.coxph <- robust_residuals(device)
-  defer_to_survival(
-    "coxpenal.fit", engine, "penalised",
-    "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
-  )
+  if (drives_penalised()) {
+    engine$coxpenal.fit <- penalised_fitter(device)
+  } else {
+    feature <- "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
+    defer_to_survival("coxpenal.fit", engine, "penalised", feature)
+  }
   engine
 }
 

@@ -91,6 +91,11 @@ right_censored_models <- list(
         lung, ties = "exact"
       ),
     "ridge()" = coxph(Surv(time, status) ~ ridge(age, ph.karno, theta = 1) + sex, lung),
+    "ridge() by degrees of freedom, strata, Breslow" =
+      coxph(
+        Surv(time, status) ~ ridge(age, ph.karno, wt.loss, df = 2) + strata(sex), lung,
+        ties = "breslow"
+      ),
     "pspline()" = coxph(Surv(time, status) ~ pspline(age, df = 3) + sex, lung),
     "frailty()" = coxph(Surv(time, status) ~ age + frailty(inst), lung)
   ),

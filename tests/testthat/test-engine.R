@@ -73,11 +73,12 @@ test_that("our fitters have the arguments of survival's", {
 
 test_that("deferred models are survival's, said once for each feature", {
   forget_message("deferred_penalised")
-  penalised <- quote(coxphGPU(Surv(time, status) ~ ridge(age, theta = 1), lung))
-  message <- expect_message(fit <- eval(penalised), class = "survivalGPU_deferred")
-  expect_match(conditionMessage(message), "penalised term")
-  expect_message(eval(penalised), NA)
+  sparse <- quote(coxphGPU(Surv(time, status) ~ age + frailty(inst), lung))
+  message <- expect_message(fit <- eval(sparse), class = "survivalGPU_deferred")
+  expect_match(conditionMessage(message), "sparse penalised term")
+  expect_message(eval(sparse), NA)
   expect_s3_class(fit, c("coxphGPU", "coxph.penal", "coxph"), exact = TRUE)
+  expect_equal(coef(fit), coef(coxph(Surv(time, status) ~ age + frailty(inst), lung)))
 })
 
 test_that("a fitter's error shows the call survival shows", {

@@ -181,6 +181,81 @@ def fit_exact(
     }
 
 
+@_plain
+def cox_likelihood(
+    x: np.ndarray,
+    y: np.ndarray,
+    strata: np.ndarray | None,
+    offset: np.ndarray | None,
+    weights: np.ndarray | None,
+    ties: str,
+    device: str,
+) -> dict[str, Any]:
+    """Prepare a partial likelihood; arguments as of :func:`fit_cox`, with ``p`` at least 1.
+
+    Returns
+    -------
+    dict
+        ``likelihood``, for the front end to hand back while it maximises, and to drop then.
+    """
+    from survivalgpu.coxph import CoxData
+    from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.user_likelihood import UserLikelihood
+
+    on = resolve_device(device)
+    y = np.asarray(y)
+    counting = y.shape[1] == 3
+    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    data = CoxData(
+        x=as_tensor(np.asarray(x), on),
+        stop=as_tensor(y[:, 1 if counting else 0], on),
+        event=as_tensor(y[:, -1] == 1, on),
+        start=as_tensor(y[:, 0], on) if counting else None,
+        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
+        offset=None if offset is None else as_tensor(np.asarray(offset), on),
+        weights=None if weights is None else as_tensor(np.asarray(weights), on),
+    )
+    return {"likelihood": UserLikelihood(data, ties)}
+
+
+@_plain
+def evaluate_cox_likelihood(likelihood: Any, beta: np.ndarray) -> dict[str, Any]:
+    """Evaluate at ``beta`` ``(p,)``: ``loglik``, ``score`` (p,) and ``information`` (p, p)."""
+    loglik, score, information = likelihood.evaluate(np.asarray(beta))
+    return {"loglik": loglik, "score": score, "information": information}
+
+
+@_plain
+def cox_likelihood_residuals(likelihood: Any, beta: np.ndarray) -> dict[str, Any]:
+    """Martingale ``residuals`` (n,) at ``beta`` ``(p,)``."""
+    return {"residuals": likelihood.martingale(np.asarray(beta))}
+
+
+@_plain
+def factor_information(
+    information: np.ndarray, score: np.ndarray, toler_chol: float
+) -> dict[str, Any]:
+    """Factor an information matrix ``F D F'`` by survival's rule for singular columns.
+
+    Returns
+    -------
+    dict
+        ``step`` (p,), the Newton step of ``score``; ``factor`` F and ``inverse_factor``
+        (p, p); ``inverse_pivots`` (p,) of D, 0 for redundant columns; ``rank``.
+    """
+    from survivalgpu.cholesky import generalised_cholesky
+
+    factors = generalised_cholesky(np.asarray(information)[None], float(toler_chol))
+    pivots = factors.pivots[0]
+    return {
+        "step": factors.solve(np.asarray(score).reshape(1, -1))[0],
+        "factor": factors.factor[0],
+        "inverse_factor": np.linalg.inv(factors.factor[0]),
+        "inverse_pivots": np.divide(1.0, pivots, out=np.zeros_like(pivots), where=pivots != 0),
+        "rank": int(factors.rank[0]),
+    }
+
+
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
     """Variance as survival reports it.
 
