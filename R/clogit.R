@@ -47,8 +47,9 @@ clogitGPU <- function( # nolint: object_name_linter.
   engine_call$device <- NULL
   engine_call[[1L]] <- front_end
   fit <- relabel_conditions(
-    relabel_conditions(eval(engine_call, frame), engine, user_call),
-    front_end, user_call
+    eval(engine_call, frame),
+    from = function(cnd) is_from_engine(cnd, list(engine, front_end)),
+    call = function(call) user_call
   )
   fit$call[[1L]] <- sibling_name(matched[[1L]], "coxphGPU")
   fit$call$device <- as.list(matched)[["device"]]

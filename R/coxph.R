@@ -102,10 +102,7 @@ coxphGPU <- function( # nolint: object_name_linter.
   engine_call[[1L]] <- engine
   fit <- relabel_conditions(
     eval(engine_call, frame),
-    from = function(cnd) {
-      has_head(conditionCall(cnd), engine) ||
-        (is.null(conditionCall(cnd)) && inherits(cnd, "survivalGPU_error"))
-    },
+    from = function(cnd) is_from_engine(cnd, list(engine)),
     call = function(call) user_call
   )
 
@@ -143,6 +140,13 @@ relabel_conditions <- function(expr, from, call) {
       }
     }
   )
+}
+
+# Whether a condition comes from the frame of a call of one of `engines`, or is our own.
+is_from_engine <- function(cnd, engines) {
+  origin <- conditionCall(cnd)
+  any(vapply(engines, has_head, NA, call = origin)) ||
+    (is.null(origin) && inherits(cnd, "survivalGPU_error"))
 }
 
 has_head <- function(call, head) {
