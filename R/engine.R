@@ -24,22 +24,9 @@ engine_environment <- function(device) {
   engine$coxexact.fit <- exact_right_fitter(device)
   engine$agexact.fit <- exact_counting_fitter(device)
   engine$residuals.coxph <- robust_residuals(device)
-  if (drives_penalised()) {
-    engine$coxpenal.fit <- penalised_fitter(device)
-  } else {
-    feature <- "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
-    defer_to_survival("coxpenal.fit", engine, "penalised", feature)
-  }
+  # made where a model has penalised terms only
+  delayedAssign("coxpenal.fit", penalised_fitter(device), assign.env = engine)
   engine
-}
-
-# An active binding, not a wrapper: coxph() then calls survival's fitter itself,
-# so that its errors and warnings show the call they always show.
-defer_to_survival <- function(name, engine, id, feature) {
-  makeActiveBinding(name, function() {
-    announce_deferral(id, feature)
-    get(name, envir = asNamespace("survival"))
-  }, engine)
 }
 
 announce_deferral <- function(id, feature) {

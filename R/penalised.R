@@ -17,6 +17,12 @@ drives_penalised <- function(fitter = asNamespace("survival")$coxpenal.fit) {
 }
 
 penalised_fitter <- function(device, namespace = asNamespace("survival")) {
+  if (!drives_penalised()) {
+    announce_deferral(
+      "penalised", "A penalised term ({.fn ridge}, {.fn pspline} or {.fn frailty})"
+    )
+    return(namespace$coxpenal.fit)
+  }
   scope <- new.env(parent = namespace)
   scope$.C <- penalised_routines(device)
   fitter <- namespace$coxpenal.fit
