@@ -366,3 +366,40 @@ abort_foreign_error <- function(cnd, purpose) {
     call = NULL
   )
 }
+
+# Counts of concordant and discordant pairs, see concordancefit.R for `rows` and `options`.
+concordance_pairs <- function(rows, options, device) {
+  device <- resolve_device(device)
+  influence <- options$influence >= 2
+  dfbeta <- options$influence %in% c(1, 3)
+  counted <- call_python("count concordant pairs", function(api) {
+    api$concordance(
+      x = numpy_vector(as.double(rows$x)),
+      y = numpy_matrix(rows$y),
+      strata = numpy_vector(ordered_codes(rows$strata)),
+      weights = numpy_vector(if (length(rows$weights) > 0) as.double(rows$weights)),
+      cluster = numpy_vector(stratum_codes(rows$cluster)),
+      time_weight = options$timewt,
+      last_time = if (!is.null(options$ymax)) as.double(options$ymax),
+      pooled = options$timewt == "I" && is_pooled(rows, options),
+      device = device,
+      dfbeta = dfbeta,
+      influence = influence
+    )
+  })
+  list(
+    concordance = as.double(counted$concordance),
+    counts = matrix(as.double(counted$counts), ncol = 5L),
+    var = as.double(counted$var),
+    cvar = as.double(counted$cvar),
+    dfbeta = if (dfbeta) as.double(counted$dfbeta),
+    influence = if (influence) {
+      matrix(as.double(counted$influence), ncol = 5L, dimnames = list(NULL, count_names))
+    }
+  )
+}
+
+# Integers in the order in which survival lists the strata.
+ordered_codes <- function(strata) {
+  if (length(strata) == 0 || is.integer(strata)) strata else as.integer(as.factor(strata))
+}

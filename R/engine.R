@@ -24,6 +24,7 @@ engine_environment <- function(device) {
   engine$coxexact.fit <- exact_right_fitter(device)
   engine$agexact.fit <- exact_counting_fitter(device)
   engine$residuals.coxph <- robust_residuals(device)
+  engine$concordancefit <- concordance_fitter(device, engine)
   # made where a model has penalised terms only
   delayedAssign("coxpenal.fit", penalised_fitter(device), assign.env = engine)
   engine

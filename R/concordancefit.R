@@ -1,0 +1,141 @@
+# Our concordancefit(): survival's arguments and result, the pairs counted by the core.
+# What it does not take (missing values, a response that is neither a Surv object nor
+# numbers, the table of ranks, all that survival refuses) goes to survival's own function,
+# with the call as it was written, and so ends as it does there.
+
+count_names <- c("concordant", "discordant", "tied.x", "tied.y", "tied.xy")
+time_weights <- c("n", "S", "S/G", "n/G2", "I")
+
+# With more strata than this, and none kept apart, survival counts them as one data set.
+pooled_from <- 11L
+
+concordance_fitter <- function(device, engine) {
+  force(device)
+  function(y, x, strata, weights, ymin = NULL, ymax = NULL,
+           timewt = c("n", "S", "S/G", "n/G2", "I"), cluster, influence = 0, ranks = FALSE,
+           reverse = FALSE, timefix = TRUE, keepstrata = 10,
+           std.err = TRUE) { # nolint: object_name_linter.
+    rows <- list(
+      y = response_rows(y, ymin), x = x, strata = given(strata), weights = given(weights),
+      cluster = given(cluster)
+    )
+    options <- list(
+      timewt = if (identical(timewt, time_weights)) "n" else timewt, ymin = ymin, ymax = ymax,
+      influence = influence, ranks = ranks, reverse = reverse, timefix = timefix,
+      keepstrata = keepstrata, std.err = std.err
+    )
+    if (!takes_options(options) || !takes_rows(rows) || !takes_combination(rows, options)) {
+      return(survivals_own("concordancefit", sys.call(), parent.frame(), quiet = TRUE))
+    }
+    if (timefix && survival::is.Surv(y)) rows$y <- get("aeqSurv", engine)(rows$y)
+    if (!is.null(ymin)) {
+      last <- ncol(rows$y) - 1L
+      rows$y[, last] <- pmax(rows$y[, last], ymin)
+    }
+    if (!std.err) options$influence <- 0
+    shape_concordance(concordance_pairs(rows, options, device), rows, options)
+  }
+}
+
+response_rows <- function(y, ymin) {
+  if (!survival::is.Surv(y) && is.numeric(y) && is.vector(y) && is.null(ymin) && !anyNA(y)) survival::Surv(y) else y
+}
+
+is_flag <- function(x) is.logical(x) && length(x) == 1L && !is.na(x)
+
+is_number <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x)
+
+takes_options <- function(options) {
+  flags <- options[c("ranks", "reverse", "timefix", "std.err")]
+  rlang::is_string(options$timewt) && options$timewt %in% time_weights &&
+    all(vapply(flags, is_flag, NA)) && !(options$ranks && options$std.err) &&
+    (is_flag(options$keepstrata) || is_number(options$keepstrata)) &&
+    is_number(options$influence) && options$influence %in% 0:3 &&
+    (is.null(options$ymin) || is_number(options$ymin)) &&
+    (is.null(options$ymax) || is_number(options$ymax))
+}
+
+takes_rows <- function(rows) {
+  y <- rows$y
+  if (!survival::is.Surv(y) || !attr(y, "type") %in% c("right", "counting") || nrow(y) < 2L) {
+    return(FALSE)
+  }
+  n <- nrow(y)
+  absent_or_n <- lengths(rows[c("strata", "weights", "cluster")]) %in% c(0L, n)
+  # a sum is finite only where each element is
+  all(absent_or_n) && is.finite(sum(unclass(y))) && any(y[, ncol(y)] == 1) &&
+    (is.numeric(rows$x) || is.logical(rows$x)) && length(rows$x) == n && is.finite(sum(rows$x)) &&
+    !anyNA(rows$strata) && !anyNA(rows$cluster) && takes_weights(rows$weights)
+}
+
+takes_weights <- function(weights) {
+  length(weights) == 0L || (is.numeric(weights) && is.finite(sum(weights)) && min(weights) > 0)
+}
+
+# What survival refuses, or where the numbers are those of its own order of things: the last
+# time allowed is compared to times that it has moved apart by stratum.
+takes_combination <- function(rows, options) {
+  y <- rows$y
+  counting <- ncol(y) == 3L
+  if (counting && options$timewt %in% c("S/G", "n/G2")) {
+    return(FALSE)
+  }
+  if (!is.null(options$ymin) && any(y[y[, ncol(y)] == 0, ncol(y) - 1L] < options$ymin)) {
+    return(FALSE)
+  }
+  is.null(options$ymax) || !is_pooled(rows, options)
+}
+
+is_pooled <- function(rows, options) {
+  options$timewt %in% c("n", "I") && length(rows$strata) > 0L && {
+    n_strata <- length(unique(rows$strata))
+    n_strata >= pooled_from && !keeps_strata(options, n_strata)
+  }
+}
+
+keeps_strata <- function(options, n_strata) {
+  keep <- options$keepstrata
+  if (is.logical(keep)) keep else n_strata <= keep
+}
+
+shape_concordance <- function(counted, rows, options) {
+  n_strata <- nrow(counted$counts)
+  counts <- stats::setNames(colSums(counted$counts), count_names)
+  if (n_strata > 1L && keeps_strata(options, n_strata)) {
+    counts <- matrix(counted$counts, n_strata, dimnames = list(NULL, count_names))
+  }
+  shaped <- list(
+    concordance = counted$concordance,
+    count = counts,
+    n = nrow(rows$y),
+    var = if (options$std.err) counted$var,
+    cvar = if (options$std.err) counted$cvar,
+    dfbeta = if (options$influence %in% c(1, 3)) half_by_cluster(counted$dfbeta, rows),
+    influence = if (options$influence >= 2) counted$influence
+  )
+  shaped <- shaped[!vapply(shaped, is.null, NA)]
+  if (options$reverse) reverse_concordance(shaped) else shaped
+}
+
+half_by_cluster <- function(dfbeta, rows) {
+  names(dfbeta) <- names(rows$weights)
+  if (length(rows$cluster) > 0L) {
+    dfbeta <- tapply(dfbeta, rows$cluster, sum)
+    dfbeta[is.na(dfbeta)] <- 0
+  }
+  dfbeta / 2
+}
+
+# The predictor counts the other way round: a high one goes with a short survival.
+reverse_concordance <- function(shaped) {
+  swapped <- c(2L, 1L, 3L, 4L, 5L)
+  shaped$concordance <- 1 - shaped$concordance
+  if (is.matrix(shaped$count)) {
+    shaped$count[] <- shaped$count[, swapped]
+  } else {
+    shaped$count[] <- shaped$count[swapped]
+  }
+  if (!is.null(shaped$dfbeta)) shaped$dfbeta <- -shaped$dfbeta
+  if (!is.null(shaped$influence)) shaped$influence[] <- shaped$influence[, swapped]
+  shaped
+}
