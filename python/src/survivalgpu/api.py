@@ -698,22 +698,29 @@ def concordance(
         ``dfbeta`` (n,) on the scale of Somers' d and ``influence`` (n, 5), or None.
     """
     from survivalgpu.codes import dense_codes
-    from survivalgpu.concordance import ConcordanceData, concordance, summarise
+    from survivalgpu.concordance import ConcordanceData
+    from survivalgpu.concordance_summary import summarise_concordance
     from survivalgpu.device import as_tensor, resolve_device
     from survivalgpu.threads import threads_for
 
     on = resolve_device(device)
     y = np.asarray(y)
-    counting = y.shape[1] == 3
     with threads_for(y.size):
         data = ConcordanceData(
             x=as_tensor(np.asarray(x), on),
             stop=as_tensor(y[:, -2], on),
             event=as_tensor(y[:, -1] == 1, on),
-            start=as_tensor(y[:, 0], on) if counting else None,
+            start=as_tensor(y[:, 0], on) if y.shape[1] == 3 else None,
             strata=None if strata is None else as_tensor(dense_codes(strata), on),
             weights=None if weights is None else as_tensor(np.asarray(weights), on),
         )
-        counted = concordance(data, str(time_weight), last_time, bool(pooled))
-        clusters = None if cluster is None else as_tensor(dense_codes(cluster), on)
-        return summarise(counted, data, clusters).as_dict(bool(dfbeta), bool(influence))
+        summary = summarise_concordance(
+            data,
+            cluster=None if cluster is None else as_tensor(dense_codes(cluster), on),
+            time_weight=str(time_weight),
+            last_time=last_time,
+            pooled=bool(pooled),
+            dfbeta=bool(dfbeta),
+            influence=bool(influence),
+        )
+    return vars(summary)

@@ -376,15 +376,15 @@ def _counts(rows: _Rows, times: _EventTimes, influence: Tensor) -> Tensor:
         dying = rows.weights.value(times.dying[at] - rows.weights.units)
         tied = torch.where(rows.event, dying, 0.0) * weights
         parts[:, TIED_Y] = tied - parts[:, TIED_XY]
-    return _by_stratum(parts.contiguous(), rows.strata, rows.n_strata) / 2
+    return sums_by_code(parts.contiguous(), rows.strata, rows.n_strata) / 2
 
 
-def _by_stratum(values: Tensor, strata: Tensor, n_strata: int) -> Tensor:
-    """``(S, q)`` sums of ``(n, q)`` values, the same at every run."""
-    if n_strata == 1:
+def sums_by_code(values: Tensor, codes: Tensor, n_codes: int) -> Tensor:
+    """``(m, q)`` sums of the ``(n, q)`` values of each code, the same at every run."""
+    if n_codes == 1:
         return values.sum(0, keepdim=True)
-    order = torch.argsort(strata, stable=True)
-    offsets = offsets_from_counts(torch.bincount(strata, minlength=n_strata))
+    order = torch.argsort(codes, stable=True)
+    offsets = offsets_from_counts(torch.bincount(codes, minlength=n_codes))
     return SegmentSum(offsets, order, order.numel())(values)
 
 
@@ -398,15 +398,15 @@ def _cox_variance(rows: _Rows, times: _EventTimes, records: _Records) -> Tensor:
     value = rows.weights.value
     later = value(_later_with_same_x(records))
     grown = later + value(records.early)
-    change = torch.zeros(2 * rows.n_times + 1, dtype=torch.float64, device=grown.device)
-    change.index_add_(0, records.time, grown**3 - later**3)
+    n_codes = 2 * rows.n_times + 1
+    change = sums_by_code((grown**3 - later**3)[:, None], records.time, n_codes)[:, 0]
     cubes = change.flip(0).cumsum(0).flip(0)
     every = torch.arange(rows.n_times, device=grown.device)
     end = torch.searchsorted(rows.event_strata, rows.event_strata, right=True)
     at_risk = value(times.at_risk)
     squares = (at_risk**3 - (cubes[2 * every] - cubes[2 * end])) / 3
     terms = value(times.dying) * times.weight * squares / at_risk
-    return _by_stratum(terms[:, None], rows.event_strata, rows.n_strata)[:, 0]
+    return sums_by_code(terms[:, None], rows.event_strata, rows.n_strata)[:, 0]
 
 
 def _later_with_same_x(records: _Records) -> Tensor:
@@ -414,73 +414,3 @@ def _later_with_same_x(records: _Records) -> Tensor:
     new_x[1:] = records.x_code[1:] != records.x_code[:-1]
     early = running(records.early)
     return early[_bounds(new_x)[1]] - early[1:]
-
-
-@dataclass(frozen=True)
-class ConcordanceSummary:
-    """The concordance and its variance.
-
-    Attributes
-    ----------
-    concordance : float
-        ``(c - d) / (c + d + tied on x)``, Somers' d, brought to ``[0, 1]``.
-    var : float
-        Sum of the squared influences on it, by cluster: an infinitesimal jackknife.
-    cvar : float
-        Variance under no association, of the equivalent Cox model.
-    dfbeta : Tensor
-        ``(n,)`` weighted influence on Somers' d.
-    counted : Concordance
-        What it was made of.
-    """
-
-    concordance: float
-    var: float
-    cvar: float
-    dfbeta: Tensor
-    counted: Concordance
-
-    def as_dict(self, dfbeta: bool, influence: bool) -> dict[str, object]:
-        """Numbers and NumPy arrays; those over rows only where asked for."""
-        return {
-            "concordance": self.concordance,
-            "counts": self.counted.counts.cpu().numpy(),
-            "var": self.var,
-            "cvar": self.cvar,
-            "dfbeta": self.dfbeta.cpu().numpy() if dfbeta else None,
-            "influence": self.counted.influence.T.cpu().numpy() if influence else None,
-        }
-
-
-def summarise(
-    counted: Concordance, data: ConcordanceData, cluster: Tensor | None = None
-) -> ConcordanceSummary:
-    """Estimate the concordance, and its variance from the influence of the rows.
-
-    Parameters
-    ----------
-    counted : Concordance
-        The counts of ``data``.
-    data : ConcordanceData
-        The rows.
-    cluster : Tensor, optional
-        ``(n,)`` int64 codes of rows that are summed before they are squared.
-    """
-    total = counted.counts.sum(0)
-    pairs = total[:TIED_Y].sum()
-    somers = (total[CONCORDANT] - total[DISCORDANT]) / pairs
-    column = counted.influence
-    dfbeta = (column[CONCORDANT] - column[DISCORDANT]) / pairs
-    dfbeta -= (somers / pairs) * column[:TIED_Y].sum(0)
-    if data.weights is not None:
-        dfbeta = dfbeta * data.weights
-    summed = dfbeta
-    if cluster is not None:
-        summed = _by_stratum(dfbeta[:, None], cluster, int(cluster.max()) + 1)[:, 0]
-    return ConcordanceSummary(
-        concordance=float((somers + 1) / 2),
-        var=float((summed**2).sum()) / 4,
-        cvar=float(counted.cox_variance.sum() / (4 * pairs**2)),
-        dfbeta=dfbeta,
-        counted=counted,
-    )

@@ -45,6 +45,7 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "cox_right_censored": (_INT, [_POINTER] * 3),
     "cox_counting": (_INT, [_POINTER] * 3),
     "cox_martingale": (None, [_POINTER] * 4),
+    "concordance_counts": (_INT, [_POINTER] * 5),
 }
 
 

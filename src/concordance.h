@@ -1,0 +1,28 @@
+/* Concordance of a predictor with survival times, all weights 1. */
+#ifndef SURVIVALGPU_CONCORDANCE_H
+#define SURVIVALGPU_CONCORDANCE_H
+
+#include "kernels.h"
+
+/* Python builds this struct field by field; its layout is part of the kernels' version. */
+typedef struct {
+    int64_t n;              /* rows, fewer than 2^29 */
+    int64_t n_strata;       /* S */
+    int64_t n_clusters;     /* 0 without clusters */
+    const double *x;        /* n */
+    const double *stop;     /* n */
+    const double *start;    /* n, or NULL */
+    const uint8_t *event;   /* n */
+    const int64_t *strata;  /* n codes 0 .. S - 1, or NULL */
+    const int64_t *cluster; /* n codes, or NULL */
+    int64_t n_threads;
+} ConcordanceData;
+
+/*
+ * Counts (S x 5: concordant, discordant, tied on x, on y, on both), Cox variance (S), sum of
+ * squared influences on Somers' d (1), and each row's (n, or NULL). Returns 1 if memory ran out.
+ */
+int concordance_counts(const ConcordanceData *data, double *counts, double *cox_variance,
+                       double *squares, double *dfbeta);
+
+#endif
