@@ -37,39 +37,66 @@ concordance_fitter <- function(device, engine) {
   }
 }
 
+# survival takes plain numbers as times of events.
 response_rows <- function(y, ymin) {
-  if (!survival::is.Surv(y) && is.numeric(y) && is.vector(y) && is.null(ymin) && !anyNA(y)) survival::Surv(y) else y
+  plain <- is.numeric(y) && is.vector(y) && is.null(ymin)
+  if (plain && !anyNA(y)) survival::Surv(y) else y
 }
 
 is_flag <- function(x) is.logical(x) && length(x) == 1L && !is.na(x)
 
+check_flag <- function(x, name, call = rlang::caller_env()) {
+  if (!is_flag(x)) {
+    cli::cli_abort(
+      "{.arg {name}} must be {.code TRUE} or {.code FALSE}, not {.obj_type_friendly {x}}.",
+      class = "survivalGPU_error", call = call
+    )
+  }
+}
+
 is_number <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x)
 
 takes_options <- function(options) {
-  flags <- options[c("ranks", "reverse", "timefix", "std.err")]
-  rlang::is_string(options$timewt) && options$timewt %in% time_weights &&
-    all(vapply(flags, is_flag, NA)) && !(options$ranks && options$std.err) &&
-    (is_flag(options$keepstrata) || is_number(options$keepstrata)) &&
-    is_number(options$influence) && options$influence %in% 0:3 &&
-    (is.null(options$ymin) || is_number(options$ymin)) &&
-    (is.null(options$ymax) || is_number(options$ymax))
+  is_limit <- function(x) is.null(x) || is_number(x)
+  valid <- c(
+    rlang::is_string(options$timewt, time_weights),
+    vapply(options[c("ranks", "reverse", "timefix", "std.err")], is_flag, NA),
+    vapply(options[c("ymin", "ymax")], is_limit, NA),
+    is_flag(options$keepstrata) || is_number(options$keepstrata),
+    is_number(options$influence) && options$influence %in% 0:3
+  )
+  all(valid) && !(options$ranks && options$std.err)
 }
 
 takes_rows <- function(rows) {
-  y <- rows$y
-  if (!survival::is.Surv(y) || !attr(y, "type") %in% c("right", "counting") || nrow(y) < 2L) {
+  if (!takes_response(rows$y)) {
     return(FALSE)
   }
-  n <- nrow(y)
-  absent_or_n <- lengths(rows[c("strata", "weights", "cluster")]) %in% c(0L, n)
-  # a sum is finite only where each element is
-  all(absent_or_n) && is.finite(sum(unclass(y))) && any(y[, ncol(y)] == 1) &&
-    (is.numeric(rows$x) || is.logical(rows$x)) && length(rows$x) == n && is.finite(sum(rows$x)) &&
-    !anyNA(rows$strata) && !anyNA(rows$cluster) && takes_weights(rows$weights)
+  n <- nrow(rows$y)
+  valid <- c(
+    lengths(rows[c("strata", "weights", "cluster")]) %in% c(0L, n),
+    length(rows$x) == n,
+    !anyNA(rows$strata),
+    !anyNA(rows$cluster)
+  )
+  all(valid) && is_finite_numbers(rows$x) && takes_weights(rows$weights)
+}
+
+takes_response <- function(y) {
+  survival::is.Surv(y) && attr(y, "type") %in% c("right", "counting") && nrow(y) > 1L &&
+    is_finite_numbers(unclass(y)) && any(unclass(y)[, ncol(y)] == 1)
+}
+
+is_finite_numbers <- function(x) {
+  if (is.double(x)) {
+    # a sum is finite only where each element is
+    return(is.finite(sum(x)))
+  }
+  (is.integer(x) || is.logical(x)) && !anyNA(x)
 }
 
 takes_weights <- function(weights) {
-  length(weights) == 0L || (is.numeric(weights) && is.finite(sum(weights)) && min(weights) > 0)
+  length(weights) == 0L || (is_finite_numbers(weights) && min(weights) > 0)
 }
 
 # What survival refuses, or where the numbers are those of its own order of things: the last
@@ -138,4 +165,12 @@ reverse_concordance <- function(shaped) {
   if (!is.null(shaped$dfbeta)) shaped$dfbeta <- -shaped$dfbeta
   if (!is.null(shaped$influence)) shaped$influence[] <- shaped$influence[, swapped]
   shaped
+}
+
+# What a fit gets that does without.
+no_concordance <- function(...) {
+  list(
+    concordance = NA_real_, count = stats::setNames(rep(NA_real_, 5L), count_names),
+    var = NA_real_
+  )
 }

@@ -52,6 +52,8 @@
 #'   As in [survival::coxph()]. An argument that matches nothing is an error.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`; `NULL`, the default,
 #'   takes the option `survivalGPU.device`, which is `"auto"` unless set.
+#' @param concordance Whether to compute the concordance and its standard error, which
+#'   `summary()` prints. Without, they are `NA`, and `concordance(fit)` computes them later.
 #' @return An object of class `c("coxphGPU", "coxph")`, with the components of
 #'   [survival::coxph.object]. Multi-state, penalised and null models have
 #'   survival's class for them between the two. It holds no Python object:
@@ -89,16 +91,19 @@ coxphGPU <- function( # nolint: object_name_linter.
     formula, data, weights, subset, na.action, init, control,
     ties = c("efron", "breslow", "exact"), singular.ok = TRUE, robust,
     model = FALSE, x = FALSE, y = TRUE, tt, method = ties, id, cluster, istate,
-    statedata, nocenter = c(-1, 0, 1), ..., device = NULL) {
+    statedata, nocenter = c(-1, 0, 1), ..., device = NULL, concordance = TRUE) {
   user_call <- sys.call()
   matched <- match.call()
   frame <- parent.frame()
+  check_flag(concordance, "concordance")
   engine <- engine_expression(requested_device(device))
+  # coxph() calls concordancefit() last of all
+  if (!concordance) engine$concordance <- FALSE
 
   # coxph() must see the caller's own frame: formulas, `..1` and missing
   # arguments passed down mean something only there.
   engine_call <- matched
-  engine_call$device <- NULL
+  engine_call$device <- engine_call$concordance <- NULL
   engine_call[[1L]] <- engine
   fit <- relabel_conditions(
     eval(engine_call, frame),
@@ -110,6 +115,7 @@ coxphGPU <- function( # nolint: object_name_linter.
   # it returns is kept.
   fit$call[[1L]] <- matched[[1L]]
   fit$call$device <- as.list(matched)[["device"]]
+  fit$call$concordance <- as.list(matched)[["concordance"]]
   # survival gives some exact fits of (start, stop] data no class: nor do we
   if (inherits(fit, "coxph")) class(fit) <- c("coxphGPU", class(fit))
   fit

@@ -10,10 +10,11 @@ fitter_formals <- c(
   "rownames", "resid", "nocenter"
 )
 
-coxph_engine <- function(device) {
+coxph_engine <- function(device, concordance = TRUE) {
   check_survival()
   coxph <- survival::coxph
   environment(coxph) <- engine_environment(device)
+  if (!concordance) environment(coxph)$concordancefit <- no_concordance
   coxph
 }
 

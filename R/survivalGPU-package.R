@@ -17,7 +17,7 @@
 #'
 #' @useDynLib survivalGPU, .registration = TRUE
 #' @importFrom rlang %||%
-#' @importFrom survival coxph
+#' @importFrom survival concordance coxph
 #' @importFrom stats naresid residuals
 #' @useDynLib survivalGPU, .registration = TRUE
 #' @keywords internal

@@ -34,7 +34,10 @@ test_that("right-censored counts are survival's", {
   expect_same_concordance(y_lung, lung_rows$ph.karno, label = "tied predictors")
   expect_same_concordance(y_lung, lung_rows$sex == 1, label = "two predictors")
   expect_same_concordance(y_lung, rep(1L, nrow(lung_rows)), label = "one predictor")
-  expect_same_concordance(y_lung, lung_rows$age, weights = lung_rows$wt.loss + 30, label = "weights")
+  expect_same_concordance(
+    y_lung, lung_rows$age,
+    weights = lung_rows$wt.loss + 30, label = "weights"
+  )
   expect_same_concordance(y_lung, lung_rows$age, cluster = lung_rows$inst, label = "cluster")
   expect_same_concordance(
     y_lung, lung_rows$age, NULL, 1 + lung_rows$inst / 3,
