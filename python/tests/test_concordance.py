@@ -240,7 +240,7 @@ def test_fixed_point_keeps_integers_and_rounds_the_rest_finely():
     assert fixed_point(torch.tensor([3.0, 2.0**40])).bits == 0
     values = torch.tensor([0.1, 1e-7, 12345.678], dtype=torch.float64)
     fixed = fixed_point(values)
-    np.testing.assert_allclose(fixed.value(fixed.units), values, rtol=1e-9)
+    np.testing.assert_allclose(fixed.value(fixed.units), values, rtol=0, atol=1e-13)
     assert abs(int(fixed.units.sum())) < 2**61
 
 
