@@ -112,8 +112,8 @@ plain_fit <- function(fit, p, resid) {
     flag = as.integer(fit$flag),
     score_vector = as.double(fit$u),
     means = as.double(fit$means),
-    linear_predictors = as.double(fit$linear_predictors),
-    residuals = if (resid) as.double(fit$residuals)
+    linear_predictors = without_dim(fit$linear_predictors),
+    residuals = if (resid) without_dim(fit$residuals)
   )
 }
 
@@ -300,6 +300,12 @@ python_api <- function() {
   api <- reticulate::import_from_path("survivalgpu.api", path, convert = FALSE)
   python_core$imported <- TRUE
   api
+}
+
+# A vector, without a copy of its numbers: NumPy's come as arrays of one dimension.
+without_dim <- function(x) {
+  dim(x) <- NULL
+  x
 }
 
 # A matrix crosses as a view of R's memory, column by column. A class (Surv)

@@ -29,7 +29,7 @@ counting_fitter <- function(device) {
     if (anyNA(strata)) {
       return(survivals_own("agreg.fit", sys.call(), parent.frame()))
     }
-    if (all(y[, 3] == 0)) stop("Can't fit a Cox model with 0 failures")
+    if (no_events(y)) stop("Can't fit a Cox model with 0 failures")
     rows <- model_rows(x, y, strata, given(offset), given(weights))
     refused <- refusal(rows, init)
     if (!is.null(refused)) stop(refused)
@@ -90,16 +90,29 @@ refusal <- function(rows, init, finite_times = FALSE) {
     "Invalid weights, must be >0"
   } else if (!length(init) %in% c(0L, ncol(rows$x))) {
     "Wrong length for inital values"
-  } else if (finite_times && !all(is.finite(rows$y[, 1]))) {
+  } else if (finite_times && !finite_column(rows$y, 1L)) {
     "NA/NaN/Inf in foreign function call (arg 3)"
   }
 }
 
+no_events <- function(y) {
+  storage.mode(y) <- "double"
+  .Call(front_all_equal_to, y, 0, ncol(y))
+}
+
+finite_column <- function(x, column) {
+  storage.mode(x) <- "double"
+  .Call(front_all_finite, x, column)
+}
+
 # Columns made of `nocenter` values only, which survival leaves uncentred.
 uncentred_columns <- function(x, nocenter) {
-  first <- seq_len(min(nrow(x), 1000L))
+  if (length(nocenter) == 0 || !is.numeric(nocenter) || anyNA(nocenter)) {
+    return(vapply(seq_len(ncol(x)), function(j) all(x[, j] %in% nocenter), NA))
+  }
+  storage.mode(x) <- "double"
   vapply(seq_len(ncol(x)), FUN.VALUE = NA, function(j) {
-    all(x[first, j] %in% nocenter) && all(x[, j] %in% nocenter)
+    .Call(front_only_among, x, j, as.double(nocenter))
   })
 }
 

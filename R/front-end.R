@@ -17,6 +17,7 @@ make_front_end <- function() {
       model.matrix = quick_model_matrix(),
       "[.survivalGPU_design" = select_design_columns,
       is.finite = all_finite,
+      as.integer = factor_codes,
       as.factor = quick_as_factor(),
       unique = quick_unique(),
       match = quick_match()
@@ -84,4 +85,9 @@ all_finite <- function(x) {
   } else {
     is.finite(x)
   }
+}
+
+# as.integer() copies the names that it drops, for many rows at a high price.
+factor_codes <- function(x) {
+  if (is.factor(x)) .Call(front_factor_codes, x) else as.integer(x)
 }

@@ -157,6 +157,29 @@ SEXP front_all_equal_to(SEXP x, SEXP value, SEXP column)
     return ScalarLogical(unknown ? NA_LOGICAL : TRUE);
 }
 
+/* all(x[, column] %in% values); x and values double, no values NaN. */
+SEXP front_only_among(SEXP x, SEXP column, SEXP values)
+{
+    R_xlen_t first;
+    const R_xlen_t n = part_of(x, column, &first), n_values = XLENGTH(values);
+    const double *numbers = REAL_RO(x) + first, *wanted = REAL_RO(values);
+    for (R_xlen_t i = 0; i < n; i++) {
+        R_xlen_t k = 0;
+        while (k < n_values && numbers[i] != wanted[k]) k++;
+        if (k == n_values) return ScalarLogical(FALSE);
+    }
+    return ScalarLogical(TRUE);
+}
+
+/* as.integer() of a factor, whose names need not be copied to be dropped. */
+SEXP front_factor_codes(SEXP x)
+{
+    SEXP result = PROTECT(allocVector(INTSXP, XLENGTH(x)));
+    memcpy(INTEGER(result), INTEGER_RO(x), (size_t)XLENGTH(x) * sizeof(int));
+    UNPROTECT(1);
+    return result;
+}
+
 /* A double matrix of numeric vectors and matrices of n rows, side by side. */
 SEXP front_bind_columns(SEXP columns, SEXP n_rows)
 {

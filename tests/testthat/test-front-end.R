@@ -323,6 +323,35 @@ test_that("one answer stands for all elements of a matrix", {
   }
 })
 
+test_that("the checks of the fitters are R's", {
+  y <- cbind(c(1, 2, NA), c(2, Inf, 3), c(0, 0, 1))
+  expect_identical(no_events(y), FALSE)
+  expect_identical(no_events(y[1:2, ]), TRUE)
+  expect_identical(no_events(cbind(1, c(0, NA))), NA)
+  expect_identical(no_events(cbind(1:2, c(0L, 1L))), FALSE)
+  expect_identical(finite_column(y, 1L), FALSE)
+  expect_identical(finite_column(y, 2L), FALSE)
+  expect_identical(finite_column(y, 3L), TRUE)
+  x <- cbind(c(-1, 0, 1), c(0, 0.5, 1), c(2, 2, 2), c(0, -0, 0))
+  for (nocenter in list(c(-1, 0, 1), NULL, 2L, c(2, NA), "2", c(0.5, 0, 1), 0)) {
+    expect_identical(
+      uncentred_columns(x, nocenter), apply(x, 2, function(column) all(column %in% nocenter))
+    )
+  }
+  expect_identical(uncentred_columns(x[, 0], 1), logical())
+  storage.mode(x) <- "integer"
+  expect_identical(uncentred_columns(x, c(-1, 0, 1)), c(TRUE, TRUE, FALSE, TRUE))
+})
+
+test_that("codes of factors and other numbers are as.integer()'s", {
+  for (x in list(
+    factor(c(a = "u", b = NA, c = "v")), factor(character()), factor(3:1, ordered = TRUE),
+    c(a = 1.5, b = NA), "3", TRUE, NULL
+  )) {
+    expect_identical(factor_codes(x), as.integer(x))
+  }
+})
+
 test_that("a model without missing values does not copy its columns", {
   skip_if_no_python()
   fit <- coxphGPU(Surv(time, status) ~ age + sex, lung, device = "cpu", x = TRUE, model = TRUE)
