@@ -54,16 +54,16 @@ check_flag <- function(x, name, call = rlang::caller_env()) {
   }
 }
 
-is_number <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x)
+is_one_number <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x)
 
 takes_options <- function(options) {
-  is_limit <- function(x) is.null(x) || is_number(x)
+  is_limit <- function(x) is.null(x) || is_one_number(x)
   valid <- c(
     rlang::is_string(options$timewt, time_weights),
     vapply(options[c("ranks", "reverse", "timefix", "std.err")], is_flag, NA),
     vapply(options[c("ymin", "ymax")], is_limit, NA),
-    is_flag(options$keepstrata) || is_number(options$keepstrata),
-    is_number(options$influence) && options$influence %in% 0:3
+    is_flag(options$keepstrata) || is_one_number(options$keepstrata),
+    is_one_number(options$influence) && options$influence %in% 0:3
   )
   all(valid) && !(options$ranks && options$std.err)
 }

@@ -29,4 +29,14 @@ findings <- Filter(Negate(is_given_name), findings)
 for (finding in findings) {
   print(finding)
 }
-quit(status = as.integer(length(findings) > 0))
+
+# A name that two files of the package define stands for the later one only.
+defined_names <- function(file) {
+  assignments <- Filter(function(e) is.call(e) && identical(e[[1L]], quote(`<-`)), parse(file))
+  vapply(assignments, function(e) deparse(e[[2L]])[1L], "")
+}
+defined <- unlist(lapply(Sys.glob("R/*.R"), defined_names))
+twice <- unique(defined[duplicated(defined)])
+if (length(twice) > 0) message("defined twice in R/: ", toString(twice))
+
+quit(status = as.integer(length(findings) + length(twice) > 0))
