@@ -15,7 +15,7 @@
 #   PYTHON           the interpreter behind .venv (default: the first usable one found)
 #   PIP_EXTRA_ARGS   more arguments for pip install, such as an index of CPU builds of torch
 # and for bench (more of them in benchmarks/run.R):
-#   CASES            names or groups of cases: issue, competitors, scaling (default: all)
+#   CASES            names or groups of cases: issue, competitors, scaling, rows_* (default: all)
 #   QUICK=1          everything tiny, stored nowhere: that it works, and that engines agree
 #   RESUME=1         without the cases that these sources have been measured on
 #   COMPETITORS=no   does not install the other packages; those not there are left out

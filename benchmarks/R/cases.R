@@ -105,7 +105,7 @@ issue_after_fit <- function() {
 # ---- and the others ------------------------------------------------------------------------------
 
 competitor_cases <- function() {
-  small <- function(name, title, simulate, ..., rows = 5e4, columns = 5, limit = 300,
+  small <- function(name, title, simulate, ..., rows = 5e4, columns = 5, limit = 150,
                     quick_rows = 1000) {
     case(
       name, title, "competitors", rows, columns, simulate, ...,
@@ -187,21 +187,23 @@ all_cases <- function() {
   stats::setNames(cases, vapply(cases, function(case) case$name, ""))
 }
 
-# Cases by name, by group, or all of them.
+# Cases by name (with * for any letters), by group, or all of them.
 select_cases <- function(wanted, cases = all_cases()) {
   if (length(wanted) == 0 || identical(wanted, "all")) {
     return(cases)
   }
   groups <- vapply(cases, function(case) case$group, "")
-  unknown <- setdiff(wanted, c(names(cases), groups))
-  if (length(unknown) > 0) {
+  matched <- vapply(utils::glob2rx(wanted), FUN.VALUE = logical(length(cases)), function(pattern) {
+    grepl(pattern, names(cases)) | grepl(pattern, groups)
+  })
+  if (!all(colSums(matched) > 0)) {
     stop(
-      "no such case: ", paste(unknown, collapse = ", "), "\nGroups: ",
+      "no such case: ", paste(wanted[colSums(matched) == 0], collapse = ", "), "\nGroups: ",
       paste(unique(groups), collapse = ", "), "\nCases: ", paste(names(cases), collapse = ", "),
       call. = FALSE
     )
   }
-  cases[names(cases) %in% wanted | groups %in% wanted]
+  cases[rowSums(matched) > 0]
 }
 
 # Of the case, what adapters see.

@@ -50,21 +50,21 @@ after_fit <- function(task, fit, rows) {
   )
 }
 
-# survival's coxph() prepares the arguments of its fitter; the fitter alone is then called on them.
+# survival's coxph() prepares the arguments of its fitter, and is left there; the fitter alone is
+# then called on them.
 prepare_fitter <- function(case, rows, fitter_inside) {
   name <- if (case$counting) "agreg.fit" else "coxph.fit"
   fitter <- get(name, envir = asNamespace("survival"))
-  recorded <- NULL
   record <- function(...) {
-    recorded <<- as.list(match.call(fitter, as.call(list(quote(fitter), ...))))[-1L]
-    fitter(...)
+    arguments <- as.list(match.call(fitter, as.call(list(quote(fitter), ...))))[-1L]
+    stop(structure(class = c("recorded", "error", "condition"), list(arguments = arguments)))
   }
   recorder <- survival::coxph
   environment(recorder) <- new.env(parent = asNamespace("survival"))
   assign(name, record, environment(recorder))
   model <- cox_call(case, rows, "recorder")
   model$scope$recorder <- recorder
-  eval(model$call, model$scope)
+  recorded <- tryCatch(eval(model$call, model$scope), recorded = function(cnd) cnd$arguments)
 
   inside <- fitter_inside(name)
   # by name, so that no error message or traceback deparses the data
