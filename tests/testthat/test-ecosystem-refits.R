@@ -46,3 +46,25 @@ test_that("refits in resamples are coxph's", {
     list(resampled$t0, resampled$t)
   }), "boot")
 })
+
+test_that("a fit in a forked process is the fit", {
+  skip_on_os("windows")
+  skip_if_no_python()
+  # enough rows to be shared by threads, of which a fork has none
+  withr::local_seed(1)
+  rows <- data.frame(time = rexp(140000), status = rbinom(140000, 1, 0.5), x = rnorm(140000))
+  fitted <- function() coxphGPU(Surv(time, status) ~ x, rows)$coefficients
+  here <- fitted()
+  job <- parallel::mcparallel(fitted())
+  there <- parallel::mccollect(job, wait = FALSE, timeout = 120)
+  tools::pskill(job$pid, tools::SIGKILL)
+  expect_equal(unname(there)[[1L]], here, tolerance = rounding_tolerance)
+})
+
+test_that("resamples in forked processes are those in one", {
+  skip_on_os("windows")
+  expect_same_script(quote({
+    effects <- function(data, rows) coef(coxph(Surv(time, dead) ~ age + sex, data[rows, ]))
+    boot(patients, effects, R = 6, parallel = "multicore", ncpus = 2)$t
+  }), "boot")
+})

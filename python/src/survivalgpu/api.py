@@ -26,11 +26,18 @@ def _plain(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
     def wrapped(*args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
             require_torch()
+            _spare_lost_threads()
             return {"ok": True, **function(*args, **kwargs)}
         except SurvivalGPUError as error:
             return {"ok": False, "error": error.parts()}
 
     return wrapped
+
+
+def _spare_lost_threads() -> None:
+    from survivalgpu.threads import spare_lost_threads
+
+    spare_lost_threads()
 
 
 @_plain

@@ -26,7 +26,8 @@ def resolve_device(name: str | torch.device | None = "auto") -> torch.device:
     Raises
     ------
     DeviceUnavailableError
-        The device is not there, or (``"mps"``) has no float64.
+        The device is not there, is lost to a forked process, or (``"mps"``) has no
+        float64.
     InvalidArgumentError
         The name is not one of a device.
     """
@@ -39,9 +40,18 @@ def resolve_device(name: str | torch.device | None = "auto") -> torch.device:
         )
     if not _NAMES.fullmatch(name):
         raise InvalidArgumentError("device", f'there is no device "{name}".', _VALID)
-    available = torch.cuda.is_available()
+    # a process forked from one that used CUDA cannot: to ask it may hang
+    forked = torch.cuda._is_in_bad_fork()
+    available = not forked and torch.cuda.is_available()
     if name == "cpu" or (name == "auto" and not available):
         return torch.device("cpu")
+    if forked:
+        raise DeviceUnavailableError(
+            "device",
+            f'"{name}" was asked for in a process forked from one that has used it, '
+            "which CUDA does not allow.",
+            'Use processes of their own (parallel::makeCluster() in R), or device = "cpu".',
+        )
     if not available:
         raise DeviceUnavailableError(
             "device",
