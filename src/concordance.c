@@ -1,5 +1,6 @@
 /*
- * Concordance with all weights 1: counts of pairs, and each row's part in them.
+ * Concordance of (start, stop] rows, all weights 1: counts of pairs, and each row's part.
+ * A row's start is a record of its own where there is an event time before it.
  *
  * Twin of survivalgpu/concordance.py, which explains the method. What is counted here are
  * integers, so that neither the order of the work nor the number of threads shows.
@@ -21,7 +22,7 @@ typedef struct {
     const ConcordanceData *data;
     int64_t n_times, n_records;
     uint32_t *code;       /* n */
-    uint32_t *lo;         /* n: first event time after the start; (start, stop] data only */
+    uint32_t *lo;         /* n: first event time after the start */
     uint32_t *first_time; /* S + 1: first event time of each stratum */
     double *time;         /* K */
     uint32_t *dying;      /* K: events */
@@ -50,7 +51,7 @@ INLINE int64_t block_start(int64_t n, int64_t block) { return n / BLOCKS * block
 static int sort_rows(const ConcordanceData *data, const double *values, uint32_t *order,
                      uint32_t *rank)
 {
-    if (rank_doubles(values, data->n, order, rank, (int)data->n_threads)) return 1;
+    if (rank_doubles(values, NULL, data->n, order, rank, (int)data->n_threads)) return 1;
     if (!data->strata) return 0;
     return split_by_code(data->strata, data->n_strata, data->n, order, rank);
 }
@@ -122,7 +123,7 @@ static void sum_times(Work *work)
 
 INLINE int has_start(const Work *work, uint32_t row)
 {
-    return work->lo && work->lo[row] > work->first_time[stratum_of(work->data, row)];
+    return work->lo[row] > work->first_time[stratum_of(work->data, row)];
 }
 
 INLINE uint32_t code_at(const Work *work, uint64_t record)
@@ -136,21 +137,6 @@ INLINE uint64_t place_record(Work *work, uint32_t *next, uint32_t row, uint32_t 
     const uint64_t place = next[code]++;
     work->row_at[place] = row | (start ? START_BIT : 0);
     return place << PLACE_SHIFT | (start ? IS_START : is_event(code) ? IS_EVENT : 0);
-}
-
-static void sort_run(uint64_t *records, uint64_t *other, int64_t n)
-{
-    if (n > 32) {
-        uint64_t *sorted = sort_words(records, other, n, PLACE_SHIFT, 30, 1);
-        if (sorted != records) memcpy(records, sorted, (size_t)n * sizeof *records);
-        return;
-    }
-    for (int64_t i = 1; i < n; i++) {
-        const uint64_t record = records[i];
-        int64_t j = i;
-        for (; j > 0 && records[j - 1] > record; j--) records[j] = records[j - 1];
-        records[j] = record;
-    }
 }
 
 /* Records of one x, by place: the pairs among them, and how the cube of their number at risk
@@ -194,7 +180,7 @@ static void make_records(Work *work, const uint32_t *order, const uint32_t *rank
                 records[made++] = place_record(work, next, row, 2 * work->lo[row] - 1, 1);
             records[made++] = place_record(work, next, row, work->code[row], 0);
         }
-        if (end > i + 1 && made > first + 1) sort_run(records + first, other, made - first);
+        if (end > i + 1 && made > first + 1) sort_by_place(records + first, other, made - first);
         if (work->tied && made > first)
             count_tied(work, records + first, made - first, work->counts + 5 * stratum + 4);
     }
@@ -235,10 +221,7 @@ static void return_counts(void *context, int64_t block)
         const int32_t count = (int32_t)(uint32_t)record;
         int32_t *to = work->discordant + (work->row_at[i] & ~START_BIT);
         /* a row's start and end may lie in two blocks */
-        if (work->lo)
-            __atomic_fetch_add(to, record & IS_START ? -count : count, __ATOMIC_RELAXED);
-        else
-            *to = count;
+        __atomic_fetch_add(to, record & IS_START ? -count : count, __ATOMIC_RELAXED);
     }
 }
 
@@ -264,9 +247,8 @@ static void sum_rows(void *context, int64_t block)
         const uint32_t code = work->code[row];
         if (code == UNUSED) continue;
         const int64_t k = code / 2, event = is_event(code), stratum = stratum_of(data, row);
-        const int64_t lo = work->lo ? work->lo[row] : work->first_time[stratum];
         const int64_t outliving = event ? work->at_risk[k] - work->dying[k] : 0;
-        const int64_t all = outliving + work->until[k + 1 - event] - work->until[lo];
+        const int64_t all = outliving + work->until[k + 1 - event] - work->until[work->lo[row]];
         const int64_t tied = work->tied ? work->tied[row] : 0, against = work->discordant[row];
         if (stratum != current) {
             if (current >= 0) add_counts(work, current, sums);
@@ -360,10 +342,8 @@ static int number_rows(Work *work, Scratch *scratch)
     const ConcordanceData *data = work->data;
     if (sort_rows(data, data->stop, scratch->order, scratch->rank)) return 1;
     number_times(work, scratch->order, scratch->rank);
-    if (work->lo) {
-        if (sort_rows(data, data->start, scratch->order, scratch->rank)) return 1;
-        place_starts(work, scratch->order);
-    }
+    if (sort_rows(data, data->start, scratch->order, scratch->rank)) return 1;
+    place_starts(work, scratch->order);
     sum_times(work);
     return 0;
 }
@@ -372,8 +352,8 @@ static int count_rows(Work *work, Scratch *scratch)
 {
     const ConcordanceData *data = work->data;
     const size_t n = (size_t)data->n, n_codes = 2 * (size_t)work->n_times + 1;
-    const size_t most = work->lo ? 2 * n : n;
-    if (rank_doubles(data->x, data->n, scratch->order, scratch->rank, (int)data->n_threads))
+    const size_t most = 2 * n;
+    if (rank_doubles(data->x, NULL, data->n, scratch->order, scratch->rank, (int)data->n_threads))
         return 1;
     const int ties = scratch->rank[n - 1] + 1 < n;
     if (data->strata &&
@@ -414,9 +394,9 @@ static int take_memory(Work *work, Scratch *scratch)
     work->dying = malloc((n + 1) * sizeof *work->dying);
     work->at_risk = calloc(n + 1, sizeof *work->at_risk);
     work->until = calloc(n + 1, sizeof *work->until);
-    if (work->data->start) work->lo = malloc(n * sizeof *work->lo);
+    work->lo = malloc(n * sizeof *work->lo);
     return !scratch->order || !scratch->rank || !work->code || !work->first_time || !work->time ||
-           !work->dying || !work->at_risk || !work->until || (work->data->start && !work->lo);
+           !work->dying || !work->at_risk || !work->until || !work->lo;
 }
 
 static void free_memory(Work *work, Scratch *scratch)
@@ -437,6 +417,8 @@ int concordance_counts(const ConcordanceData *data, double *counts, double *cox_
     memset(counts, 0, 5 * (size_t)data->n_strata * sizeof *counts);
     memset(cox_variance, 0, (size_t)data->n_strata * sizeof *cox_variance);
     *squares = 0.0;
+    if (!data->start)
+        return count_right_censored(data, counts, cox_variance, squares, dfbeta);
     int failed = take_memory(&work, &scratch) || number_rows(&work, &scratch) ||
                  count_rows(&work, &scratch);
     if (!failed) {

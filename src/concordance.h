@@ -25,4 +25,8 @@ typedef struct {
 int concordance_counts(const ConcordanceData *data, double *counts, double *cox_variance,
                        double *squares, double *dfbeta);
 
+/* The same where data->start is NULL. */
+int count_right_censored(const ConcordanceData *data, double *counts, double *cox_variance,
+                         double *squares, double *dfbeta);
+
 #endif

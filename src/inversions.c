@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "ranking.h"
+
 #define DIGIT_BITS 8
 #define BUCKETS (1 << DIGIT_BITS)
 #define PART 16
@@ -139,4 +141,19 @@ uint64_t *count_inversions(uint64_t *records, uint64_t *other, int64_t n, int n_
     work.starts[BUCKETS] = n;
     if (work.shift > PLACE_SHIFT) run_blocks(count_bucket, &work, BUCKETS, n_threads);
     return work.result_in_to ? other : records;
+}
+
+void sort_by_place(uint64_t *records, uint64_t *other, int64_t n)
+{
+    if (n > 32) {
+        uint64_t *sorted = sort_words(records, other, n, PLACE_SHIFT, 64 - PLACE_SHIFT, 1);
+        if (sorted != records) memcpy(records, sorted, (size_t)n * sizeof *records);
+        return;
+    }
+    for (int64_t i = 1; i < n; i++) {
+        const uint64_t record = records[i];
+        int64_t j = i;
+        for (; j > 0 && records[j - 1] > record; j--) records[j] = records[j - 1];
+        records[j] = record;
+    }
 }

@@ -19,4 +19,7 @@
  */
 uint64_t *count_inversions(uint64_t *records, uint64_t *other, int64_t n, int n_threads);
 
+/* Sort records by place; `other` has room for n. */
+void sort_by_place(uint64_t *records, uint64_t *other, int64_t n);
+
 #endif

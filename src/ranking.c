@@ -17,6 +17,7 @@
 #define SMALLEST_CHUNK 65536
 #define SHORT_RUN 24
 #define KEY_SHIFT 32
+#define MARK_BIT 0x80000000u
 #define BLOCKS 64
 
 typedef struct {
@@ -132,7 +133,10 @@ static int bits_of(uint32_t highest)
     return bits;
 }
 
-INLINE double value_at(const double *values, uint64_t word) { return values[(uint32_t)word]; }
+INLINE double value_at(const double *values, uint64_t word)
+{
+    return values[(uint32_t)word & ~MARK_BIT];
+}
 
 /* ---- values that share a key -------------------------------------------------------------- */
 
@@ -183,6 +187,7 @@ static void sort_runs(const double *values, uint64_t *words, uint64_t *other, in
 
 typedef struct {
     const double *values;
+    const uint8_t *marks;
     uint64_t *words, *other;
     int64_t n, step, n_blocks;
     Range ranges[BLOCKS];
@@ -205,7 +210,8 @@ VECTORISED static void make_keys(void *context, int64_t block)
     const Line line = r->line;
     const int64_t last = (block + 1) * r->step < r->n ? (block + 1) * r->step : r->n;
     for (int64_t i = block * r->step; i < last; i++)
-        r->words[i] = key_of(&line, r->values[i]) << KEY_SHIFT | (uint64_t)i;
+        r->words[i] = key_of(&line, r->values[i]) << KEY_SHIFT |
+                      (r->marks && r->marks[i] ? MARK_BIT : 0) | (uint64_t)i;
 }
 
 static void sort_block_runs(void *context, int64_t block)
@@ -245,13 +251,14 @@ static void sort_values(Ranking *r, int n_threads)
     run_blocks(sort_block_runs, r, r->n_blocks, n_threads);
 }
 
-int rank_doubles(const double *values, int64_t n, uint32_t *order, uint32_t *rank, int n_threads)
+int rank_doubles(const double *values, const uint8_t *marks, int64_t n, uint32_t *order,
+                 uint32_t *rank, int n_threads)
 {
     uint64_t *words = malloc((size_t)n * sizeof *words + 1);
     uint64_t *other = malloc((size_t)n * sizeof *other + 1);
     const int failed = !words || !other;
     if (!failed && n > 0) {
-        Ranking r = {.values = values, .words = words, .other = other, .n = n};
+        Ranking r = {.values = values, .marks = marks, .words = words, .other = other, .n = n};
         r.step = n / BLOCKS + 1;
         r.n_blocks = (n + r.step - 1) / r.step;
         sort_values(&r, n_threads);
@@ -283,7 +290,7 @@ int split_by_code(const int64_t *codes, int64_t n_codes, int64_t n, uint32_t *or
         for (int64_t i = 0; i < n; i++) places[codes[i] + 1]++;
         for (int64_t code = 0; code < n_codes; code++) places[code + 1] += places[code];
         for (int64_t i = 0; i < n; i++) {
-            const int64_t to = places[codes[order[i]]]++;
+            const int64_t to = places[codes[order[i] & ~MARK_BIT]]++;
             new_order[to] = order[i];
             new_rank[to] = rank[i];
         }
