@@ -11,11 +11,7 @@ from strategies import make_rows, survival_rows, ties_rules
 
 from survivalgpu.api import cox_zph
 from survivalgpu.fitted_risks import FittedRows
-from survivalgpu.proportional_hazards import (
-    kaplan_meier_transform,
-    rank_transform,
-    zph_sums,
-)
+from survivalgpu.proportional_hazards import zph_sums
 
 
 def fitted(rows, beta, ties="efron", device="cpu", **changes) -> FittedRows:
@@ -88,37 +84,49 @@ def test_tied_events_are_listed_as_survival_lists_them():
         np.testing.assert_array_equal(key, np.arange(found.size))
 
 
-def test_kaplan_meier_hand_checked():
+def at_events(stop, event, start=None, transform="km", strata=None):
+    """Transformed times of the events, by row."""
+    rows = FittedRows(
+        x=torch.zeros(stop.numel(), 1, dtype=torch.float64),
+        linear_predictors=torch.zeros_like(stop),
+        stop=stop,
+        event=event,
+        start=start,
+        strata=strata,
+    )
+    sums = zph_sums(rows, transform)
+    out = np.full(stop.numel(), np.nan)
+    out[sums.rows.numpy()] = sums.transformed.numpy()
+    return out[event.numpy()]
+
+
+@pytest.mark.parametrize("strata", [None, torch.tensor([1, 0, 0, 1, 2])])
+def test_transforms_hand_checked(strata):
     stop = torch.tensor([3.0, 1.0, 2.0, 2.0, 4.0], dtype=torch.float64)
     event = torch.tensor([True, True, True, False, True])
-    found = kaplan_meier_transform(stop, event).numpy()
-    expected = np.array([1 - 4 / 5 * 3 / 4, 0, 1 - 4 / 5, 1 - 4 / 5, 1 - 4 / 5 * 3 / 4 / 2])
+    found = at_events(stop, event, strata=strata)
+    expected = [1 - 4 / 5 * 3 / 4, 0, 1 - 4 / 5, 1 - 4 / 5 * 3 / 4 / 2]
     np.testing.assert_allclose(found, expected, rtol=1e-14)
     start = torch.tensor([0.0, 0.0, 1.0, 0.0, 2.0], dtype=torch.float64)
-    found = kaplan_meier_transform(stop, event, start).numpy()
     # at risk: three at time 1, three at 2, two at 3
-    expected = np.array([1 - 4 / 9, 0, 1 - 2 / 3, 1 - 2 / 3, 1 - 2 / 9])
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
-
-
-def test_ranks_share_their_mean():
-    times = torch.tensor([5.0, 1.0, 5.0, 2.0, 5.0], dtype=torch.float64)
-    np.testing.assert_array_equal(rank_transform(times).numpy(), [4.0, 1.0, 4.0, 2.0, 4.0])
+    found = at_events(stop, event, start, strata=strata)
+    np.testing.assert_allclose(found, [1 - 4 / 9, 0, 1 - 2 / 3, 1 - 2 / 9], rtol=1e-14)
+    found = at_events(stop, event, start, "rank", strata)
+    np.testing.assert_array_equal(found, [4, 1, 2.5, 5])
 
 
 @given(rows=survival_rows())
-def test_transforms_are_survivals(rows):
-    stop, event = torch.as_tensor(rows.stop), torch.as_tensor(rows.event)
-    start = torch.as_tensor(rows.start) if rows.counting else None
-    curve = 1.0
-    values = {}
+def test_kaplan_meier_ignores_strata(rows):
+    curve, values = 1.0, {}
     for t in np.unique(rows.stop):
         values[t] = 1 - curve
         present = (rows.stop >= t) & ((rows.start < t) | (not rows.counting))
         curve *= 1 - (rows.event & (rows.stop == t)).sum() / present.sum()
-    expected = [values[t] for t in rows.stop]
-    found = kaplan_meier_transform(stop, event, start).numpy()
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    expected = np.array([values[t] for t in rows.stop])[rows.event]
+    data = rows.data()
+    for strata in (None, data.strata):
+        found = at_events(data.stop, data.event, data.start, strata=strata)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("transform", ["km", "rank", "given"])
@@ -133,17 +141,14 @@ def test_the_front_ends_door(transform):
         "linear_predictors": rows.x @ beta + rows.offset,
         "ties": "breslow",
     }
-    result = cox_zph(arguments, transform, np.sqrt(rows.stop), "cpu")
-    stop = torch.as_tensor(rows.stop)
-    g = {
-        "km": kaplan_meier_transform(
-            stop, torch.as_tensor(rows.event), torch.as_tensor(rows.start)
-        ),
-        "rank": rank_transform(stop),
-        "given": torch.sqrt(stop),
-    }[transform].numpy()
+    given = np.sqrt(rows.stop) if transform == "given" else None
+    result = cox_zph(arguments, transform, given, "cpu")
+    g = np.interp(
+        rows.stop, rows.stop[result["rows"]][np.argsort(result["x"])], np.sort(result["x"])
+    )
+    if given is not None:
+        np.testing.assert_array_equal(result["x"], given[result["rows"]])
     score, information = reference.zph(*rows.arrays(), beta, "breslow", g)
     np.testing.assert_allclose(result["u"], score, rtol=0, atol=1e-9)
     np.testing.assert_allclose(result["imat"], information, rtol=1e-9, atol=1e-9)
-    np.testing.assert_array_equal(result["x"], g[result["rows"]])
     assert result["used"].shape == (2, 2)

@@ -374,9 +374,9 @@ def cox_zph(
     Parameters
     ----------
     transform : str
-        ``"km"``, ``"rank"`` or ``"given"``.
+        ``"km"`` or ``"rank"``; anything else where ``transformed`` is given.
     transformed : ndarray or None
-        ``(n,)`` transformed ends of follow-up, where given.
+        ``(n,)`` transformed ends of follow-up.
 
     Returns
     -------
@@ -386,18 +386,13 @@ def cox_zph(
         :class:`survivalgpu.proportional_hazards.ZphSums`.
     """
     from survivalgpu.device import as_tensor, resolve_device
-    from survivalgpu.proportional_hazards import kaplan_meier_transform, rank_transform, zph_sums
+    from survivalgpu.proportional_hazards import zph_sums
     from survivalgpu.threads import threads_for
 
     on = resolve_device(device)
     fitted = _fitted_rows(rows, on)
+    of_time = transform if transformed is None else as_tensor(np.asarray(transformed), on)
     with threads_for(fitted.x.numel()):
-        if transform == "km":
-            of_time = kaplan_meier_transform(fitted.stop, fitted.event, fitted.start)
-        elif transform == "rank":
-            of_time = rank_transform(fitted.stop)
-        else:
-            of_time = as_tensor(np.asarray(transformed), on)
         sums = zph_sums(fitted, of_time)
     return {
         "u": sums.score.cpu().numpy(),

@@ -125,6 +125,11 @@ class FittedRisks:
         counts = self.risk_sets.event_offsets.diff()
         return torch.repeat_interleave(torch.arange(counts.numel(), device=counts.device), counts)
 
+    def counts_at_risk(self) -> Tensor:
+        """Number of rows at risk at each event time, ``(K,)`` int64."""
+        sizes = self.risk_sets.group_offsets.diff().unsqueeze(1)
+        return self.risk_sets.intervals.risk_set_sums(sizes.double()).squeeze(1).long()
+
     def column_blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the covariates some columns at a time, sorted and centred.
 

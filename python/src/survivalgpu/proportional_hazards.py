@@ -59,19 +59,19 @@ class ZphSums:
     used: Tensor
 
 
-def zph_sums(rows: FittedRows, transformed: Tensor) -> ZphSums:
+def zph_sums(rows: FittedRows, transform: str | Tensor = "km") -> ZphSums:
     """Compute the score, the information and the residuals of the test.
 
     Parameters
     ----------
     rows : FittedRows
         Rows and linear predictors; at least one event.
-    transformed : Tensor
-        ``(n,)`` transformed end of follow-up of each row, the same for equal times.
+    transform : {"km", "rank"} or Tensor
+        ``g``, or ``(n,)`` its value at each row's end, the same for equal times.
     """
     risks = FittedRisks(rows)
     sets = risks.risk_sets
-    p, device = risks.n_covariates, transformed.device
+    p, device = risks.n_covariates, rows.x.device
     x = torch.empty(p, sets.n_used, dtype=torch.float64, device=device)
     mean = torch.empty(p, sets.n_event_times, dtype=torch.float64, device=device)
     tied = torch.empty(p, risks.ties.tied_k.numel(), dtype=torch.float64, device=device)
@@ -85,10 +85,10 @@ def zph_sums(rows: FittedRows, transformed: Tensor) -> ZphSums:
         x[columns], mean[columns] = values.T, means.risk_set.T
         tied[columns] = means.tied.T
         residuals[columns] = (values[places] - risks.event_means(means)[k]).T
-    at_event = transformed[order[by_row]]
-    g = at_event - transformed[rows.event].mean()
-    g_of_k = torch.empty(sets.n_event_times, dtype=torch.float64, device=device)
-    g_of_k[k] = g
+    transformed = _at_event_times(risks, rows, transform)
+    at_event = transformed[k]
+    g_of_k = transformed - at_event.mean()
+    g = g_of_k[k]
     powers = torch.stack((torch.ones_like(g_of_k), g_of_k, g_of_k**2), dim=1)
     blocks = _information_blocks(risks, powers, x, mean, tied)
     weight = torch.ones_like(g) if rows.weights is None else rows.weights[order[by_row]]
@@ -103,6 +103,24 @@ def zph_sums(rows: FittedRows, transformed: Tensor) -> ZphSums:
         transformed=at_event,
         used=_events_of_varying(rows),
     )
+
+
+def _at_event_times(risks: FittedRisks, rows: FittedRows, transform: str | Tensor) -> Tensor:
+    """Transformed time of each event time, ``(K,)``."""
+    sets = risks.risk_sets
+    if isinstance(transform, str) and transform == "km" and sets.n_strata == 1:
+        # the risk sets are those of the whole data
+        present = risks.counts_at_risk().double()
+        surviving = (present - sets.event_offsets.diff()) / present
+        return torch.cat((present.new_zeros(1), 1.0 - torch.cumprod(surviving, 0)[:-1]))
+    if isinstance(transform, str):
+        km = transform == "km"
+        stop = rows.stop.contiguous()
+        of_rows = _kaplan_meier(stop, rows.event, rows.start) if km else _ranks(stop)
+    else:
+        of_rows = transform
+    first_of_each = sets.event_rows[sets.event_offsets[:-1]]
+    return of_rows[sets.order[first_of_each]]
 
 
 def _information_blocks(
@@ -161,12 +179,11 @@ def _events_of_varying(rows: FittedRows) -> Tensor:
     return used
 
 
-def kaplan_meier_transform(stop: Tensor, event: Tensor, start: Tensor | None = None) -> Tensor:
+def _kaplan_meier(stop: Tensor, event: Tensor, start: Tensor | None) -> Tensor:
     """One minus the Kaplan-Meier estimate just before each row's end, ``(n,)``.
 
     Strata and weights play no part.
     """
-    stop = stop.contiguous()
     times, by_time = torch.unique(stop[event], return_inverse=True)
     deaths = torch.bincount(by_time, minlength=times.numel())
     # how many rows end at or after each event time, less those yet to enter
@@ -187,7 +204,7 @@ def _counts_above(rank: Tensor, n_times: int) -> Tensor:
     return counts.flip(0).cumsum(0).flip(0)[1:]
 
 
-def rank_transform(times: Tensor) -> Tensor:
+def _ranks(times: Tensor) -> Tensor:
     """Ranks from 1, ties sharing their mean rank, ``(n,)``."""
     _, index, counts = torch.unique(times, return_inverse=True, return_counts=True)
     last = counts.cumsum(0)
