@@ -131,8 +131,7 @@ cox_score_residuals <- function(rows, matrix, weighted, groups, device) {
       matrix = if (!is.null(matrix)) numpy_matrix(as.matrix(matrix))
     )
   })
-  n <- if (is.null(groups)) nrow(rows$x) else length(groups$labels)
-  matrix(as.double(result$residuals), n, ncol(rows$x))
+  result$residuals
 }
 
 # Schoenfeld residuals and the rows, from 1, they belong to.
@@ -143,7 +142,7 @@ cox_schoenfeld_residuals <- function(rows, device) {
   })
   list(
     rows = as.integer(result$rows) + 1L,
-    residuals = matrix(as.double(result$residuals), ncol = ncol(rows$x))
+    residuals = result$residuals
   )
 }
 
@@ -151,7 +150,6 @@ cox_schoenfeld_residuals <- function(rows, device) {
 # `transform` is "given".
 cox_zph_sums <- function(rows, transform, transformed, device) {
   device <- resolve_device(device)
-  p <- ncol(rows$x)
   result <- call_python("test for proportional hazards", function(api) {
     api$cox_zph(
       rows = python_rows(rows),
@@ -162,11 +160,11 @@ cox_zph_sums <- function(rows, transform, transformed, device) {
   })
   list(
     u = as.double(result$u),
-    imat = matrix(as.double(result$imat), 2L * p, 2L * p),
-    schoen = matrix(as.double(result$schoen), ncol = p),
+    imat = result$imat,
+    schoen = result$schoen,
     rows = as.integer(result$rows) + 1L,
     x = as.double(result$x),
-    used = matrix(as.integer(result$used), ncol = p)
+    used = result$used
   )
 }
 

@@ -108,7 +108,7 @@ residual_data <- function(object) {
     if (length(attr(object$terms, "specials")$tt) > 0) {
       return(NULL)
     }
-    rows <- survivals("coxph.getdata")(object, y = TRUE, x = TRUE, stratax = TRUE)
+    rows <- made_again(object)
   }
   dim_x <- c(length(object$residuals), length(object$coefficients))
   if (!identical(dim(rows$x), dim_x) || nrow(rows$y) != dim_x[1L] ||
@@ -119,6 +119,22 @@ residual_data <- function(object) {
     x = rows$x, y = rows$y, strata = rows$strata, weights = object$weights,
     linear_predictors = object$linear.predictors, ties = object$method
   )
+}
+
+# y, x and strata by survival's own functions, with the front end's faster parts.
+made_again <- function(object) {
+  front <- front_end_environment()
+  rows_of <- survivals("coxph.getdata")
+  environment(rows_of) <- front
+  front$model.matrix.coxph <- survivals("model.matrix.coxph")
+  environment(front$model.matrix.coxph) <- front
+  if (is.null(object$model)) {
+    frame_of <- survivals("model.frame.coxph")
+    front$eval <- function(expr, envir, enclos) evaluate_front_end(expr, envir)
+    environment(frame_of) <- front
+    object$model <- frame_of(object)
+  }
+  rows_of(object, y = TRUE, x = TRUE, stratax = TRUE)
 }
 
 survivals <- function(name) {

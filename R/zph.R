@@ -197,8 +197,11 @@ zph_residuals <- function(sums, asgn, coefficients, terms) {
     used <- used[, vapply(asgn, function(term) term[1L], 0L), drop = FALSE]
   }
   residuals <- scale_by_stratum(residuals, used, variance)
-  shift <- vapply(asgn, function(term) if (length(term) == 1L) coefficients[term] else 1, 0)
-  list(residuals = residuals + rep(shift, each = nrow(residuals)), variance = variance)
+  for (i in seq_along(asgn)) {
+    shift <- if (length(asgn[[i]]) == 1L) coefficients[asgn[[i]]] else 1
+    residuals[, i] <- residuals[, i] + shift
+  }
+  list(residuals = residuals, variance = variance)
 }
 
 columns_of <- function(values) {
@@ -209,6 +212,9 @@ columns_of <- function(values) {
 # survival, a stratum in which none does takes no residuals of the list.
 scale_by_stratum <- function(residuals, used, variance) {
   varies <- used > 0
+  if (all(varies)) {
+    return(t(solve(variance, t(residuals))))
+  }
   pattern <- do.call(paste0, columns_of(varies + 0L))
   stratum <- rep(seq_len(nrow(used)), do.call(pmax, columns_of(used)))
   for (one in unique(pattern[stratum])) {
