@@ -306,10 +306,9 @@ without_dim <- function(x) {
   x
 }
 
-# A matrix crosses as a view of R's memory, column by column. A class (Surv)
-# would send it through S3 dispatch first.
+# A matrix crosses as a view of R's memory, column by column. A class (Surv) stays, since
+# taking it off would copy the matrix.
 numpy_matrix <- function(x) {
-  x <- unclass(x)
   storage.mode(x) <- "double"
   reticulate::r_to_py(x)
 }

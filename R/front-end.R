@@ -14,6 +14,8 @@ make_front_end <- function() {
     coxph = list(
       eval = evaluate_front_end,
       aeqSurv = quick_aeqSurv(),
+      model.response = quick_model_response(),
+      "[.Surv" = quick_surv_column(),
       model.matrix = quick_model_matrix(),
       "[.survivalGPU_design" = select_design_columns,
       is.finite = all_finite,
@@ -89,5 +91,5 @@ all_finite <- function(x) {
 
 # as.integer() copies the names that it drops, for many rows at a high price.
 factor_codes <- function(x) {
-  if (is.factor(x)) .Call(front_factor_codes, x) else as.integer(x)
+  if (is.factor(x)) .Call(front_bare_copy, x, NULL) else as.integer(x)
 }

@@ -15,7 +15,7 @@ static const R_CallMethodDef calls[] = {
     CALL(front_all_finite, 2),
     CALL(front_all_equal_to, 3),
     CALL(front_only_among, 3),
-    CALL(front_factor_codes, 1),
+    CALL(front_bare_copy, 2),
     CALL(front_bind_columns, 2),
     CALL(front_whole_numbers, 1),
     CALL(front_small_match, 4),

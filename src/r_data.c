@@ -171,11 +171,16 @@ SEXP front_only_among(SEXP x, SEXP column, SEXP values)
     return ScalarLogical(TRUE);
 }
 
-/* as.integer() of a factor, whose names need not be copied to be dropped. */
-SEXP front_factor_codes(SEXP x)
+/* The numbers of x, double or integer, or of one of its columns, without attributes. */
+SEXP front_bare_copy(SEXP x, SEXP column)
 {
-    SEXP result = PROTECT(allocVector(INTSXP, XLENGTH(x)));
-    memcpy(INTEGER(result), INTEGER_RO(x), (size_t)XLENGTH(x) * sizeof(int));
+    R_xlen_t first;
+    const R_xlen_t n = part_of(x, column, &first);
+    SEXP result = PROTECT(allocVector(TYPEOF(x), n));
+    if (TYPEOF(x) == REALSXP)
+        memcpy(REAL(result), REAL_RO(x) + first, (size_t)n * sizeof(double));
+    else
+        memcpy(INTEGER(result), INTEGER_RO(x) + first, (size_t)n * sizeof(int));
     UNPROTECT(1);
     return result;
 }

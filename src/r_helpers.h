@@ -14,7 +14,7 @@ SEXP front_missing_rows(SEXP columns);
 SEXP front_all_finite(SEXP x, SEXP column);
 SEXP front_all_equal_to(SEXP x, SEXP value, SEXP column);
 SEXP front_only_among(SEXP x, SEXP column, SEXP values);
-SEXP front_factor_codes(SEXP x);
+SEXP front_bare_copy(SEXP x, SEXP column);
 SEXP front_bind_columns(SEXP columns, SEXP n_rows);
 SEXP front_whole_numbers(SEXP x);
 SEXP front_small_match(SEXP x, SEXP values, SEXP low, SEXP range);

@@ -323,6 +323,38 @@ test_that("one answer stands for all elements of a matrix", {
   }
 })
 
+test_that("a response and its columns are taken out as stats and survival do", {
+  ours <- list(model.response = quick_model_response(), "[.Surv" = quick_surv_column())
+  states <- transform(lung, status = factor(status, labels = c("alive", "dead")))
+  rownames(states) <- paste("row", seq_len(nrow(states)))
+  frames <- list(
+    stats::model.frame(Surv(time, status) ~ age, lung),
+    stats::model.frame(Surv(time, status) ~ age, lung[c(9, 3, 4), ]),
+    stats::model.frame(Surv(time, status) ~ age, lung[5, ]),
+    suppressWarnings(stats::model.frame(Surv(time, status) ~ age, lung[0, ])),
+    stats::model.frame(Surv(time, status) ~ age, states),
+    stats::model.frame(Surv(age, age + time, status == 2) ~ sex, lung),
+    stats::model.frame(Surv(c(a = 1, b = 2), c(1, 0)) ~ 1),
+    stats::model.frame(Surv(time, time + 1, type = "interval2") ~ age, lung),
+    stats::model.frame(time ~ age, lung), stats::model.frame(~age, lung),
+    stats::model.frame(cbind(time, age) ~ 1, lung), stats::model.frame(I(time) ~ 1, lung)
+  )
+  for (frame in frames) {
+    y <- expect_same_with(ours, quote(model.response(frame)))$value
+    expect_same_with(ours, quote(model.response(frame, "numeric")))
+    if (!is.Surv(y)) next
+    for (call in expression(
+      y[, 1], y[, 2], y[, ncol(y)], y[, 3], y[, 4], y[, 1.9], y[, 0], y[, -1], y[, "status"],
+      y[, 1:2], y[, 1, drop = FALSE], y[1:2, 1], y[1:2], y[, NA], y[], y[, TRUE], y[1, ]
+    )) {
+      expect_same_with(ours, call)
+    }
+    y <- unname(y)
+    expect_same_with(ours, quote(y[, 1]))
+  }
+  expect_same_with(ours, quote(model.response(list(1))))
+})
+
 test_that("the checks of the fitters are R's", {
   y <- cbind(c(1, 2, NA), c(2, Inf, 3), c(0, 0, 1))
   expect_identical(no_events(y), FALSE)
