@@ -1,6 +1,7 @@
 """The exact partial likelihood of ties against its definition and its identities."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,9 +21,16 @@ from survivalgpu.newton import CONVERGED, NOT_FINITE, RAN_OUT, NewtonControl
 ROUNDING = {"rtol": 1e-10, "atol": 1e-10}
 
 
-def evaluate(data: CoxData, beta, batch_elements=None):
+def evaluate(data: CoxData, beta, batch_elements=None, compiled=True):
     likelihood = ExactLikelihood(
-        data.x, data.stop, data.event, data.start, data.strata, data.offset, batch_elements
+        data.x,
+        data.stop,
+        data.event,
+        data.start,
+        data.strata,
+        data.offset,
+        batch_elements,
+        compiled,
     )
     at = likelihood.evaluate(torch.as_tensor(np.atleast_2d(beta)).double().to(data.x.device))
     return tuple(t.cpu().numpy()[0] for t in (at.loglik, at.score, at.information))
@@ -47,12 +55,12 @@ def test_two_of_three_by_hand(device):
 
 
 @settings(max_examples=60)
-@given(survival_rows(max_rows=14), st.integers(0, 2**32 - 1), st.sampled_from([None, 1, 7]))
-def test_equals_the_sum_over_all_subsets(rows, seed, batch_elements):
+@given(survival_rows(max_rows=14), st.integers(0, 2**32 - 1), st.booleans())
+def test_equals_the_sum_over_all_subsets(rows, seed, compiled):
     beta = np.random.default_rng(seed).normal(size=rows.x.shape[1])
     x, start, stop, event, strata, _, offset = rows.arrays()
     expected = exact_loglik_score_information(x, start, stop, event, strata, offset, beta)
-    found = evaluate(rows.data(weights=None), beta, batch_elements)
+    found = evaluate(rows.data(weights=None), beta, compiled=compiled)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, **ROUNDING)
 
@@ -61,16 +69,49 @@ def test_equals_the_sum_over_all_subsets(rows, seed, batch_elements):
 def test_batches_are_the_whole(counting, device):
     data = make_rows(5, 300, 3, 12, 20, counting).data(device, weights=None)
     beta = [0.3, -0.5, 1.0]
-    whole = evaluate(data, beta)
+    whole = evaluate(data, beta, compiled=False)
     for elements in (1, 50, 3000):
-        for part, all_at_once in zip(evaluate(data, beta, elements), whole, strict=True):
+        parts = evaluate(data, beta, elements, compiled=False)
+        for part, all_at_once in zip(parts, whole, strict=True):
             np.testing.assert_allclose(part, all_at_once, rtol=1e-12, atol=1e-12)
 
 
-def test_equal_risks_count_subsets_without_overflow(device):
+@pytest.mark.parametrize(
+    ("n", "p", "n_times", "n_strata", "counting"),
+    [(900, 3, 40, 1, False), (900, 1, 4, 3, False), (700, 6, 9, 100, False), (300, 2, 9, 2, True)],
+)
+def test_the_kernel_equals_its_twin(n, p, n_times, n_strata, counting):
+    # long chains: the kernel keeps one block of their states at a time
+    rows = make_rows(9, n, p, n_times, n_strata, counting)
+    data = rows.data(weights=None)
+    beta = np.linspace(-1, 1, p)
+    for kernel, twin in zip(
+        evaluate(data, beta), evaluate(data, beta, compiled=False), strict=True
+    ):
+        np.testing.assert_allclose(kernel, twin, rtol=1e-11, atol=1e-10)
+
+
+def test_the_kernel_takes_column_major_covariates_and_any_number_of_threads():
+    data = make_rows(2, 2000, 4, 30, 50, False).data(weights=None)
+    columns = replace(data, x=data.x.T.contiguous().T)
+    beta, before = [0.1, 0.2, -0.3, 0.4], torch.get_num_threads()
+    results = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        results += [evaluate(data, beta), evaluate(columns, beta)]
+    torch.set_num_threads(before)
+    for result in results[1:]:
+        for part, first in zip(result, results[0], strict=True):
+            np.testing.assert_allclose(part, first, rtol=1e-12, atol=1e-11)
+    for part, first in zip(results[2], results[0], strict=True):
+        np.testing.assert_array_equal(part, first)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_equal_risks_count_subsets_without_overflow(device, compiled):
     # choose(3000, 1500) is far beyond the largest double
     data = one_risk_set(np.random.default_rng(1).normal(size=(3000, 2)), 1500, device)
-    loglik, _, information = evaluate(data, [0.0, 0.0])
+    loglik, _, information = evaluate(data, [0.0, 0.0], compiled=compiled)
     log_choose = math.lgamma(3001) - 2 * math.lgamma(1501)
     assert loglik == pytest.approx(-log_choose, rel=1e-12)
     # drawing half of the rows: the variance of a sum without replacement
@@ -83,12 +124,13 @@ def test_everyone_has_the_event(device):
     np.testing.assert_allclose([loglik, score[0], information[0, 0]], 0, atol=1e-12)
 
 
-def test_risks_far_apart_stay_finite(device):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_risks_far_apart_stay_finite(device, compiled):
     # logarithms of risks from -300 to 300: the two largest are all but certain
     data = one_risk_set(np.array([[300.0], [299.0], [0.0], [-300.0]]), 2, device)
-    loglik, score, _ = evaluate(data, [1.0])
+    loglik, score, _ = evaluate(data, [1.0], compiled=compiled)
     np.testing.assert_allclose([loglik, score[0]], 0, atol=1e-12)
-    loglik, score, _ = evaluate(data, [-1.0])
+    loglik, score, _ = evaluate(data, [-1.0], compiled=compiled)
     np.testing.assert_allclose([loglik, score[0]], [-899, 899], rtol=1e-12)
 
 

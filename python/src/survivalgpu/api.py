@@ -11,12 +11,15 @@ import functools
 import platform
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from survivalgpu.dependencies import require_torch
 from survivalgpu.errors import MissingTorchError, SurvivalGPUError
+
+if TYPE_CHECKING:
+    from survivalgpu.coxph import CoxData
 
 
 def _plain(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -89,22 +92,11 @@ def fit_cox(
         non-convergence for three), ``u`` (p,), ``means`` (p,), ``linear_predictors``
         (n,), ``residuals`` (n,) or None.
     """
-    from survivalgpu.coxph import CoxData, fit_coxph
-    from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.coxph import fit_coxph
     from survivalgpu.newton import NewtonControl
 
-    on = resolve_device(device)
-    y = np.asarray(y)
-    counting = y.shape[1] == 3
-    data = CoxData(
-        x=as_tensor(np.asarray(x), on),
-        stop=as_tensor(y[:, 1 if counting else 0], on),
-        event=as_tensor(y[:, -1] == 1, on),
-        start=as_tensor(y[:, 0], on) if counting else None,
-        strata=None if strata is None else as_tensor(_stratum_codes(strata), on),
-        offset=None if offset is None else as_tensor(np.asarray(offset), on),
-        weights=None if weights is None else as_tensor(np.asarray(weights), on),
-    )
+    data = _cox_data(x, y, strata, offset, weights, device)
+    counting = data.start is not None
     fit = fit_coxph(
         data,
         ties=ties,
@@ -149,23 +141,11 @@ def fit_exact(
         As of :func:`fit_cox`; ``flag`` is one code: the rank, or 1000 where the iterations
         ran out.
     """
-    from survivalgpu.coxph import CoxData
-    from survivalgpu.device import as_tensor, resolve_device
     from survivalgpu.exact_coxph import fit_exact_coxph
     from survivalgpu.newton import RAN_OUT, NewtonControl
 
-    on = resolve_device(device)
-    y = np.asarray(y)
-    counting = y.shape[1] == 3
-    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
-    data = CoxData(
-        x=as_tensor(np.asarray(x), on),
-        stop=as_tensor(y[:, 1 if counting else 0], on),
-        event=as_tensor(y[:, -1] == 1, on),
-        start=as_tensor(y[:, 0], on) if counting else None,
-        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
-        offset=None if offset is None else as_tensor(np.asarray(offset), on),
-    )
+    data = _cox_data(x, y, strata, offset, None, device)
+    counting = data.start is not None
     fit = fit_exact_coxph(
         data,
         init=init,
@@ -205,23 +185,9 @@ def cox_likelihood(
     dict
         ``likelihood``, for the front end to hand back while it maximises, and to drop then.
     """
-    from survivalgpu.coxph import CoxData
-    from survivalgpu.device import as_tensor, resolve_device
     from survivalgpu.user_likelihood import UserLikelihood
 
-    on = resolve_device(device)
-    y = np.asarray(y)
-    counting = y.shape[1] == 3
-    codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
-    data = CoxData(
-        x=as_tensor(np.asarray(x), on),
-        stop=as_tensor(y[:, 1 if counting else 0], on),
-        event=as_tensor(y[:, -1] == 1, on),
-        start=as_tensor(y[:, 0], on) if counting else None,
-        strata=None if codes is None else as_tensor(codes.astype(np.int64).reshape(-1), on),
-        offset=None if offset is None else as_tensor(np.asarray(offset), on),
-        weights=None if weights is None else as_tensor(np.asarray(weights), on),
-    )
+    data = _cox_data(x, y, strata, offset, weights, device)
     return {"likelihood": UserLikelihood(data, ties)}
 
 
@@ -423,6 +389,25 @@ def _fitted_rows(rows: dict[str, Any], device: Any) -> Any:
         strata=None if rows["strata"] is None else vector(_stratum_codes(rows["strata"])),
         weights=vector(rows["weights"]),
         ties=rows["ties"],
+    )
+
+
+def _cox_data(x: Any, y: Any, strata: Any, offset: Any, weights: Any, device: str) -> CoxData:
+    """The rows of a fit on ``device``; arguments as of :func:`fit_cox`."""
+    from survivalgpu.coxph import CoxData
+    from survivalgpu.device import as_tensor, resolve_device
+
+    on = resolve_device(device)
+    y = np.asarray(y)
+    counting = y.shape[1] == 3
+    return CoxData(
+        x=as_tensor(np.asarray(x), on),
+        stop=as_tensor(y[:, 1 if counting else 0], on),
+        event=as_tensor(y[:, -1] == 1, on),
+        start=as_tensor(y[:, 0], on) if counting else None,
+        strata=None if strata is None else as_tensor(_stratum_codes(strata), on),
+        offset=None if offset is None else as_tensor(np.asarray(offset), on),
+        weights=None if weights is None else as_tensor(np.asarray(weights), on),
     )
 
 

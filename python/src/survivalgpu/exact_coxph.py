@@ -23,6 +23,7 @@ def fit_exact_coxph(
     uncentred: np.ndarray | None = None,
     residuals: bool = True,
     batch_elements: int | None = None,
+    compiled: bool = True,
 ) -> CoxFit:
     """Fit by the maximum of the exact partial likelihood.
 
@@ -40,7 +41,9 @@ def fit_exact_coxph(
         Whether to compute martingale residuals. As survival's, they are those of
         Breslow's approximation at the exact fit's coefficients.
     batch_elements : int, optional
-        Elements per batch of the computation.
+        Elements per batch of PyTorch's route.
+    compiled : bool
+        Take the compiled kernels on the CPU.
 
     Notes
     -----
@@ -57,7 +60,14 @@ def fit_exact_coxph(
         means = torch.where(centred, data.x.mean(0), torch.zeros_like(centred, dtype=data.x.dtype))
         scale = np.ones(p) if counting else _scale(data.x, centred).cpu().numpy()
         likelihood = ExactLikelihood(
-            data.x, data.stop, data.event, data.start, data.strata, data.offset, batch_elements
+            data.x,
+            data.stop,
+            data.event,
+            data.start,
+            data.strata,
+            data.offset,
+            batch_elements,
+            compiled,
         )
 
         def evaluate(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,7 +90,7 @@ def fit_exact_coxph(
             newton=result,
             means=means.cpu().numpy(),
             linear_predictors=_linear_predictors(data, at, means).cpu().numpy(),
-            residuals=_breslow_residuals(data, at).cpu().numpy() if residuals else None,
+            residuals=_breslow_residuals(data, likelihood, at).cpu().numpy() if residuals else None,
         )
 
 
@@ -105,10 +115,12 @@ def _linear_predictors(data: CoxData, beta: Tensor, means: Tensor) -> Tensor:
     return total - (means * beta).sum()
 
 
-def _breslow_residuals(data: CoxData, beta: Tensor) -> Tensor:
+def _breslow_residuals(data: CoxData, exact: ExactLikelihood, beta: Tensor) -> Tensor:
     """Martingale residuals in the order of the data; 0 for rows never at risk."""
-    risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
-    uncentred = torch.zeros_like(beta, dtype=torch.bool)
-    design = build_design(data.x, risk_sets, uncentred, data.offset)
-    likelihood = PartialLikelihood(risk_sets, design, "breslow")
-    return likelihood.martingale(beta / design.scale)
+    likelihood = exact.without_ties
+    if likelihood is None:
+        risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
+        uncentred = torch.zeros_like(beta, dtype=torch.bool)
+        design = build_design(data.x, risk_sets, uncentred, data.offset)
+        likelihood = PartialLikelihood(risk_sets, design, "breslow")
+    return likelihood.martingale(beta / likelihood.design.scale)

@@ -46,6 +46,10 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "cox_counting": (_INT, [_POINTER] * 3),
     "cox_martingale": (None, [_POINTER] * 4),
     "concordance_counts": (_INT, [_POINTER] * 5),
+    "exact_chains": (
+        _INT,
+        [_POINTER, _POINTER, *[_LONG] * 3, *[_POINTER] * 3, _LONG, *[_POINTER] * 4, _INT],
+    ),
 }
 
 
