@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from strategies import make_rows, survival_rows, ties_rules
 
+from survivalgpu import proportional_hazards
 from survivalgpu.api import cox_zph
 from survivalgpu.fitted_risks import FittedRows
 from survivalgpu.proportional_hazards import zph_sums
@@ -45,6 +46,30 @@ def test_sums_are_those_of_the_definition(rows, ties):
     np.testing.assert_array_equal(found[key], event_rows)
     np.testing.assert_allclose(sums.schoenfeld.numpy()[key], residuals, rtol=0, atol=1e-11)
     np.testing.assert_array_equal(sums.transformed.numpy(), g[found])
+
+
+@pytest.mark.parametrize("counting", [False, True])
+@pytest.mark.parametrize(("n", "p"), [(300, 1), (20000, 3), (9000, 5)])
+def test_compiled_sums_are_pytorchs(n, p, counting, monkeypatch):
+    assert proportional_hazards.kernels_for() is not None
+    rows = make_rows(8, n, p, 40, 4, counting)
+    rows.x[:, 0] = rows.x[:, 0] > 0
+    data = fitted(rows, np.linspace(-0.5, 0.5, p))
+    compiled = zph_sums(data)
+    monkeypatch.setattr(proportional_hazards, "kernels_for", lambda *_: None)
+    plain = zph_sums(data)
+    for name in ("information", "score", "schoenfeld"):
+        one, other = getattr(compiled, name), getattr(plain, name)
+        scale = float(other.abs().max()) if name == "information" else 1.0
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-11 * max(scale, 1.0))
+
+
+def test_more_columns_than_the_kernel_takes(monkeypatch):
+    rows = make_rows(9, 60, 4, 8, 2, False)
+    data = fitted(rows, np.zeros(4))
+    compiled = zph_sums(data).information
+    monkeypatch.setattr(proportional_hazards, "_MOST_COVARIATES", 3)
+    torch.testing.assert_close(zph_sums(data).information, compiled, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("counting", [False, True])

@@ -92,6 +92,14 @@ def build_design(
     )
 
 
+def sorted_covariates(x: Tensor, risk_sets: RiskSets, uncentred: Tensor) -> Tensor:
+    """A design's ``x1``, centred but not scaled: ``(n_used, 1 + p)``, row-major."""
+    x1 = _sorted_copy(x, risk_sets.order)
+    ones = torch.ones(x.shape[1], dtype=torch.float64, device=x.device)
+    _centre_and_scale(x1, risk_sets, uncentred, ones)
+    return x1
+
+
 def _sorted_copy(x: Tensor, order: Tensor) -> Tensor:
     """Gather the rows at risk into ``(n_used, 1 + p)``, row-major, after a column of ones."""
     n, p = order.numel(), x.shape[1]

@@ -147,9 +147,15 @@ class FittedRisks:
 
     def covariate_means(self, values: Tensor) -> CovariateMeans:
         """Means over the risk sets of ``(n_used, q)`` values of the sorted rows."""
-        sums = self.risk_sets.intervals.risk_set_sums(self._group_sums(values))
-        tied = self._tied_sums(values) / self.total[self.ties.tied_k]
-        return CovariateMeans(sums / self.total, tied)
+        return CovariateMeans(self.risk_set_means(values), self.tied_means(values))
+
+    def risk_set_means(self, values: Tensor) -> Tensor:
+        """``S1 / S0`` of ``(n_used, q)`` values of the sorted rows: ``(K, q)``."""
+        return self.risk_sets.intervals.risk_set_sums(self._group_sums(values)) / self.total
+
+    def tied_means(self, values: Tensor) -> Tensor:
+        """``E1 / S0`` of ``(n_used, q)`` values of the sorted rows: ``(T, q)``."""
+        return self._tied_sums(values) / self.total[self.ties.tied_k]
 
     def event_means(self, means: CovariateMeans) -> Tensor:
         """Mean over the terms of each event time of ``xbar_kl``: ``(K, q)``.
@@ -184,7 +190,7 @@ class FittedRisks:
 
     def _centre(self, values: Tensor) -> Tensor:
         """Centre the columns of ``(n_used, q)`` values in place."""
-        moving = [j for j in range(values.shape[1]) if not _is_exact(values[:, j])]
+        moving = [j for j in range(values.shape[1]) if not is_exact(values[:, j])]
         if not moving or not values.shape[0]:
             return values
         whole = len(moving) == values.shape[1]
@@ -228,8 +234,8 @@ def _stratum_sums(sets: RiskSets) -> tuple[SegmentSum, Tensor, Tensor] | None:
     return sums, counts.clamp(min=1).unsqueeze(1), first
 
 
-def _is_exact(column: Tensor) -> bool:
-    """Whether a column has the values -1, 0 and 1 only."""
+def is_exact(column: Tensor) -> bool:
+    """Whether a column has the values -1, 0 and 1 only, which no centre makes more exact."""
     exact = torch.tensor(_EXACT, dtype=column.dtype, device=column.device)
     peek = column[:_PEEK_ROWS]
     return bool(torch.isin(peek, exact).all()) and bool(torch.isin(column, exact).all())

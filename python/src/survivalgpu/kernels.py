@@ -45,6 +45,8 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "cox_right_censored": (_INT, [_POINTER] * 3),
     "cox_counting": (_INT, [_POINTER] * 3),
     "cox_martingale": (None, [_POINTER] * 4),
+    "weighted_squares": (_INT, [_POINTER, *[_LONG] * 3, _POINTER, _LONG, _POINTER, _INT]),
+    "right_censored_sums": (None, [_POINTER, _LONG, _LONG, *[_POINTER] * 3, _LONG, _POINTER]),
     "concordance_counts": (_INT, [_POINTER] * 5),
     "exact_chains": (
         _INT,

@@ -24,10 +24,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from survivalgpu.fitted_risks import FittedRisks, FittedRows
+from survivalgpu.design import sorted_covariates
+from survivalgpu.fitted_risks import CovariateMeans, FittedRisks, FittedRows, is_exact
+from survivalgpu.kernels import check, kernels_for, n_threads, pointer
 from survivalgpu.row_blocks import default_block_rows
 
 _PEEK_ROWS = 1000
+# The compiled kernel's limit.
+_MOST_COVARIATES = 128
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ZphSums:
     information : Tensor
         ``(2 p, 2 p)``.
     schoenfeld : Tensor
-        ``(N, p)`` Schoenfeld residuals of the events, stored column by column.
+        ``(N, p)`` Schoenfeld residuals of the events.
     rows : Tensor
         ``(N,)`` int64 row of the data of each event, by stratum and time; tied events in
         the order of the rows, or in its reverse for ``(start, stop]`` data.
@@ -71,38 +75,47 @@ def zph_sums(rows: FittedRows, transform: str | Tensor = "km") -> ZphSums:
     """
     risks = FittedRisks(rows)
     sets = risks.risk_sets
-    p, device = risks.n_covariates, rows.x.device
-    x = torch.empty(p, sets.n_used, dtype=torch.float64, device=device)
-    mean = torch.empty(p, sets.n_event_times, dtype=torch.float64, device=device)
-    tied = torch.empty(p, risks.ties.tied_k.numel(), dtype=torch.float64, device=device)
+    uncentred = torch.tensor([is_exact(column) for column in rows.x.T], device=rows.x.device)
+    x = sorted_covariates(rows.x, sets, uncentred)[:, 1:]
+    means = _means(risks, x)
     event_k, order = risks.event_time_of, sets.order[sets.event_rows]
     within = sets.n_rows - 1 - order if sets.counting else order
     by_row = torch.argsort(event_k * sets.n_rows + within)
-    places, k = sets.event_rows[by_row], event_k[by_row]
-    residuals = torch.empty(p, k.numel(), dtype=torch.float64, device=device)
-    for columns, values in risks.column_blocks():
-        means = risks.covariate_means(values)
-        x[columns], mean[columns] = values.T, means.risk_set.T
-        tied[columns] = means.tied.T
-        residuals[columns] = (values[places] - risks.event_means(means)[k]).T
+    k, event_rows = event_k[by_row], order[by_row]
+    residuals = x[sets.event_rows[by_row]] - risks.event_means(means)[k]
     transformed = _at_event_times(risks, rows, transform)
     at_event = transformed[k]
-    g_of_k = transformed - at_event.mean()
-    g = g_of_k[k]
-    powers = torch.stack((torch.ones_like(g_of_k), g_of_k, g_of_k**2), dim=1)
-    blocks = _information_blocks(risks, powers, x, mean, tied)
-    weight = torch.ones_like(g) if rows.weights is None else rows.weights[order[by_row]]
-    score = residuals @ torch.stack((weight, weight * g), dim=1)
+    g = transformed - at_event.mean()
+    blocks = _information_blocks(risks, torch.stack((g**0, g, g**2), dim=1), x, means)
+    weight = torch.ones_like(at_event) if rows.weights is None else rows.weights[event_rows]
+    score = torch.stack((weight, weight * g[k])) @ residuals
     return ZphSums(
-        score=score.T.reshape(-1),
+        score=score.reshape(-1),
         information=torch.cat(
             (torch.cat((blocks[0], blocks[1]), 1), torch.cat((blocks[1], blocks[2]), 1))
         ),
-        schoenfeld=residuals.T,
-        rows=order[by_row],
+        schoenfeld=residuals,
+        rows=event_rows,
         transformed=at_event,
         used=_events_of_varying(rows),
     )
+
+
+def _means(risks: FittedRisks, x: Tensor) -> CovariateMeans:
+    """Means of the sorted covariates ``x`` at each event time."""
+    sets, p = risks.risk_sets, x.shape[1]
+    kernels = None if sets.counting else kernels_for(x)
+    tied = risks.tied_means(x)
+    mean = torch.empty(sets.n_event_times, p, dtype=torch.float64, device=x.device)
+    if kernels is not None:
+        tables = risks.weighted_risk, sets.group_offsets, sets.event_strata
+        kernels.right_censored_sums(
+            pointer(x), x.stride(0), p, *[pointer(t) for t in tables], mean.shape[0], pointer(mean)
+        )
+        return CovariateMeans(mean.div_(risks.total), tied)
+    for j in range(p):
+        mean[:, j : j + 1] = risks.risk_set_means(x[:, j : j + 1].contiguous())
+    return CovariateMeans(mean, tied)
 
 
 def _at_event_times(risks: FittedRisks, rows: FittedRows, transform: str | Tensor) -> Tensor:
@@ -124,37 +137,46 @@ def _at_event_times(risks: FittedRisks, rows: FittedRows, transform: str | Tenso
 
 
 def _information_blocks(
-    risks: FittedRisks, powers: Tensor, x: Tensor, mean: Tensor, tied: Tensor
+    risks: FittedRisks, powers: Tensor, x: Tensor, means: CovariateMeans
 ) -> Tensor:
-    """``sum_k powers_km V_k``, ``(m, p, p)``; columns of ``x`` are sorted rows."""
+    """``sum_k powers_km V_k``, ``(m, p, p)``.
+
+    The tied events' part is a square completed in the mean of the risk set,
+    ``a mm' - b (me' + em') + c ee' = a (m - b/a e)(m - b/a e)' + (c - b^2/a) ee'``.
+    """
     hazards, ties = risks.hazards, risks.ties
-    intervals = risks.risk_sets.intervals
+    intervals, tied_k = risks.risk_sets.intervals, risks.ties.tied_k
     expected = risks.spread(intervals.interval_sums(powers * (hazards.phi / risks.total)))
-    if ties.tied_k.numel():
-        if risks.risk_sets.group_of_row is None:
-            expected = expected.clone()
-        spared = powers[ties.tied_k] * (hazards.excess / risks.total[ties.tied_k])
+    mean = means.risk_set
+    if tied_k.numel():
+        expected, mean = expected.clone(), mean.clone()
+        spared = powers[tied_k] * (hazards.excess / risks.total[tied_k])
         expected[ties.rows] -= spared[ties.time_of_row]
-    blocks = _products(x, x, expected * risks.weighted_risk)
-    blocks -= _products(mean, mean, powers * hazards.a)
-    if ties.tied_k.numel():
-        of_tied = powers[ties.tied_k]
-        cross = _products(mean[:, ties.tied_k], tied, of_tied * hazards.b)
-        blocks += cross + cross.transpose(1, 2)
-        blocks -= _products(tied, tied, of_tied * hazards.c)
+        ratio = hazards.b / hazards.a[tied_k]
+        mean[tied_k] -= ratio * means.tied
+    blocks = _squares(x, expected * risks.weighted_risk)
+    blocks -= _squares(mean, powers * hazards.a)
+    if tied_k.numel():
+        blocks -= _squares(means.tied, powers[tied_k] * (hazards.c - ratio * hazards.b))
     return blocks
 
 
-def _products(left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
-    """``left diag(weights_m) right'`` for each column of weights: ``(m, p, p)``."""
-    p, n, m = left.shape[0], left.shape[1], weights.shape[1]
-    total = left.new_zeros(m * p, p)
-    size = default_block_rows((m + 2) * p, left.device)
+def _squares(x: Tensor, weights: Tensor) -> Tensor:
+    """``x' diag(weights_m) x`` for each column of ``(n, m)`` weights: ``(m, p, p)``."""
+    (n, p), m = x.shape, weights.shape[1]
+    total = x.new_zeros(m, p, p)
+    kernels = kernels_for(x, weights)
+    if kernels is not None and p <= _MOST_COVARIATES:
+        weights = weights.contiguous()
+        arguments = pointer(x), n, x.stride(0), p, pointer(weights), m, pointer(total)
+        check(kernels.weighted_squares(*arguments, n_threads()))
+        return total
+    size = default_block_rows((m + 2) * p, x.device)
     for first in range(0, n, size):
-        cells = slice(first, min(first + size, n))
-        weighted = left[:, cells] * weights[cells].T.unsqueeze(1)
-        total.addmm_(weighted.reshape(m * p, -1), right[:, cells].T)
-    return total.view(m, p, p)
+        rows = slice(first, min(first + size, n))
+        for j in range(m):
+            total[j].addmm_((x[rows] * weights[rows, j : j + 1]).T, x[rows])
+    return total
 
 
 def _events_of_varying(rows: FittedRows) -> Tensor:
