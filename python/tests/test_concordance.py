@@ -12,7 +12,7 @@ from survivalgpu.codes import dense_codes
 from survivalgpu.compiled_concordance import count_compiled
 from survivalgpu.concordance import ConcordanceData, concordance
 from survivalgpu.concordance_summary import summarise_concordance
-from survivalgpu.inversions import fixed_point, inversion_sums
+from survivalgpu.inversions import fixed_point, inversion_sums, inversion_sums_by_bit
 from survivalgpu.kernels import compiled_kernels
 
 
@@ -227,14 +227,23 @@ def test_a_weight_of_two_is_a_row_twice(device):
 def test_inversions_one_by_one(order, seed):
     rng = np.random.default_rng(seed)
     early, late = rng.integers(-3, 9, (2, len(order)))
-    of_early, of_late = inversion_sums(*(torch.as_tensor(a) for a in (order, early, late)))
+    records = [torch.as_tensor(a) for a in (order, early, late)]
     expected = np.zeros((2, len(order)), dtype=np.int64)
     for j, place in enumerate(order):
         for i in range(j):
             if order[i] > place:
                 expected[0, place] += early[i]
                 expected[1, order[i]] += late[j]
-    np.testing.assert_array_equal(torch.stack([of_early, of_late]), expected)
+    np.testing.assert_array_equal(torch.stack(inversion_sums(*records)), expected)
+    np.testing.assert_array_equal(torch.stack(inversion_sums_by_bit(*records)), expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 66_000])
+def test_inversions_of_many(n):
+    rng = np.random.default_rng(n)
+    records = [torch.as_tensor(rng.permutation(n)), *torch.as_tensor(rng.integers(-9, 99, (2, n)))]
+    for a, b in zip(inversion_sums(*records), inversion_sums_by_bit(*records), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_fixed_point_keeps_integers_and_rounds_the_rest_finely():

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from survivalgpu.inversions import FixedPoint, fixed_point, inversion_sums, running
+from survivalgpu.sorting import count_at_most, distinct, sort_keys
 from survivalgpu.sparse import SegmentSum, offsets_from_counts
 from survivalgpu.time_weights import not_censored_before, time_weights
 
@@ -133,7 +134,8 @@ class _Rows:
         strata = torch.zeros_like(x, dtype=torch.int64) if data.strata is None else data.strata
         weights = torch.ones_like(x) if data.weights is None else data.weights
         lo, hi, event_row = _event_ranges(data, strata)
-        values, x_code = torch.unique(x, return_inverse=True)
+        values = distinct(x, torch.ones_like(x, dtype=torch.bool))
+        x_code = count_at_most(values, x) - 1
         return cls(
             event=data.event,
             strata=strata,
@@ -158,18 +160,22 @@ def _event_ranges(data: ConcordanceData, strata: Tensor) -> tuple[Tensor, Tensor
 
     A stratum and the rank of a time among all event times make one integer.
     """
-    times = torch.unique(data.stop[data.event])
-    base = strata * (times.numel() + 1)
-    stop_key = torch.searchsorted(times, data.stop.contiguous(), right=True) + base
+    stop = data.stop.contiguous()
+    times = distinct(stop, data.event.contiguous())
+    width = times.numel() + 1
+    base = strata * width
+    stop_key = count_at_most(times, stop) + base
     start_key = base
     if data.start is not None:
-        start_key = torch.searchsorted(times, data.start.contiguous(), right=True) + base
-    event_keys, order = torch.sort(stop_key[data.event], stable=True)
+        start_key = count_at_most(times, data.start.contiguous()) + base
+    event_keys, order = sort_keys(stop_key[data.event], int(base.max()) + width)
     keys, counts = torch.unique_consecutive(event_keys, return_counts=True)
-    rows = torch.nonzero(data.event).squeeze(1)[order]
+    event_row = torch.nonzero(data.event).squeeze(1)[order][torch.cumsum(counts, 0) - counts]
+    if data.strata is None:
+        return start_key, stop_key, event_row
     lo = torch.searchsorted(keys, start_key, right=True)
     hi = torch.searchsorted(keys, stop_key, right=True)
-    return lo, hi, rows[torch.cumsum(counts, 0) - counts]
+    return lo, hi, event_row
 
 
 @dataclass(frozen=True)
@@ -246,8 +252,8 @@ def _records(rows: _Rows, times: _EventTimes) -> _Records:
         late_entry = torch.nonzero(used & (rows.lo > first[rows.strata])).squeeze(1)
         row = torch.cat([row, late_entry])
         time = torch.cat([time, 2 * rows.lo[late_entry] - 1])
-    order = torch.argsort(time, stable=True)
-    order = order[torch.argsort(rows.x_code[row[order]], stable=True)]
+    order = sort_keys(time, 2 * rows.n_times)[1]
+    order = order[sort_keys(rows.x_code[row[order]], int(rows.x_code.max()))[1]]
     row, time, is_start = row[order], time[order], order >= ends.numel()
     sign = 1 - 2 * is_start.long()
     return _Records(
@@ -303,7 +309,7 @@ class _Pairs:
 
 
 def _pairs(rows: _Rows, records: _Records) -> _Pairs:
-    by_time = torch.argsort(records.time, stable=True)
+    by_time = sort_keys(records.time, 2 * rows.n_times)[1]
     place = torch.empty_like(by_time)
     place[by_time] = torch.arange(by_time.numel(), device=by_time.device)
     discordant_after, discordant_before = inversion_sums(place, records.early, records.late)
@@ -383,7 +389,7 @@ def sums_by_code(values: Tensor, codes: Tensor, n_codes: int) -> Tensor:
     """``(m, q)`` sums of the ``(n, q)`` values of each code, the same at every run."""
     if n_codes == 1:
         return values.sum(0, keepdim=True)
-    order = torch.argsort(codes, stable=True)
+    order = sort_keys(codes, n_codes)[1]
     offsets = offsets_from_counts(torch.bincount(codes, minlength=n_codes))
     return SegmentSum(offsets, order, order.numel())(values)
 

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from survivalgpu.kernels import check, kernels_for, n_threads, pointer
+
 _SUM_BITS = 60
 
 
@@ -72,6 +74,22 @@ def inversion_sums(place: Tensor, early: Tensor, late: Tensor) -> tuple[Tensor, 
         ``early`` over the records before the one with place ``p`` whose place is higher;
         ``of_late[p]`` that of ``late`` over the records after it whose place is lower.
     """
+    kernels = kernels_for(place, early, late)
+    if kernels is None:
+        return inversion_sums_by_bit(place, early, late)
+    place, early, late = (t.contiguous() for t in (place, early, late))
+    of_early, of_late = torch.empty_like(early), torch.empty_like(late)
+    data = (pointer(t) for t in (place, early, late))
+    check(
+        kernels.inversion_sums(
+            *data, place.numel(), pointer(of_early), pointer(of_late), n_threads()
+        )
+    )
+    return of_early, of_late
+
+
+def inversion_sums_by_bit(place: Tensor, early: Tensor, late: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`inversion_sums` on any device."""
     n = place.numel()
     index = torch.arange(n, device=place.device)
     source = index

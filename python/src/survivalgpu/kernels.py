@@ -52,6 +52,7 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
         _INT,
         [_POINTER, _POINTER, *[_LONG] * 3, *[_POINTER] * 3, _LONG, *[_POINTER] * 4, _INT],
     ),
+    "inversion_sums": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _POINTER, _INT]),
 }
 
 
