@@ -33,15 +33,21 @@ as_coxph <- function(fit) {
     return(fit)
   }
   fit <- without_own_class(fit)
-  fit$call[[1L]] <- survivals_name(fit$call[[1L]])
-  fit$call$device <- NULL
-  if (is.call(fit$userCall)) fit$userCall[[1L]] <- survivals_name(fit$userCall[[1L]])
+  fit$call <- survivals_call(fit$call)
+  if (is.call(fit$userCall)) fit$userCall <- survivals_call(fit$userCall)
   fit
 }
 
 without_own_class <- function(fit) {
   if (is.object(fit)) class(fit) <- setdiff(class(fit), "coxphGPU")
   fit
+}
+
+# Without the arguments that coxph() does not have.
+survivals_call <- function(call) {
+  call[[1L]] <- survivals_name(call[[1L]])
+  own <- setdiff(names(formals(coxphGPU)), names(formals(survival::coxph)))
+  call[!rlang::names2(call) %in% own]
 }
 
 # coxph for coxphGPU, and survival::coxph for survivalGPU::coxphGPU.

@@ -39,6 +39,10 @@ test_that("the name in the call is survival's, however it was written", {
     as_coxph(fit)$call,
     quote(survival::coxph(formula = Surv(time, status) ~ age, data = lung))
   )
+  expect_identical(
+    survivals_call(quote(coxphGPU(a ~ b, device = "cpu", ties = "exact", concordance = FALSE))),
+    quote(coxph(a ~ b, ties = "exact"))
+  )
   refitted <- update(as_coxph(fit), ties = "breslow")
   expect_identical(refitted, survival::coxph(Surv(time, status) ~ age, lung, ties = "breslow"))
   expect_identical(survivals_name(quote(clogitGPU)), quote(clogit))
