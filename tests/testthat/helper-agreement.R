@@ -255,7 +255,7 @@ read_as_coxph <- function(x, keep_class = FALSE) {
 # Printed lines as one text. Blanks and line breaks may differ: the longer name moves them.
 # An environment's address is its own.
 squeezed <- function(lines) {
-  text <- gsub("coxphGPU", "coxph", paste(lines, collapse = " "), fixed = TRUE)
+  text <- gsub("(coxph|clogit)GPU", "\\1", paste(lines, collapse = " "))
   gsub("\\s+", " ", gsub("<environment: [^>]*>", "", text))
 }
 

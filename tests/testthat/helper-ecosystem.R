@@ -29,7 +29,11 @@ ecosystem_calls <- rlang::exprs(
 # Packages look for a model's data from their own functions, hence on the search path.
 local_ecosystem <- function(packages, frame = parent.frame()) {
   skip_if_no_python()
-  withr::local_options(lifecycle_verbosity = "quiet", .local_envir = frame)
+  # messages that come once in a session, and those of errors that packages catch
+  withr::local_options(
+    lifecycle_verbosity = "quiet", show.error.messages = FALSE,
+    .local_envir = frame
+  )
   for (package in packages) {
     skip_if_not_installed(package)
     attach_package(package, frame)
@@ -81,12 +85,15 @@ expect_same_plots <- function(packages, plots, kinds = "main") {
   }
 }
 
-# A script with coxph and the same with coxphGPU give the same value, warnings and output,
-# where blanks and line breaks may differ: the longer name moves them.
+# A script with coxph and clogit and the same with coxphGPU and clogitGPU give the same
+# value, warnings and output, where blanks and line breaks may differ: the longer names
+# move them.
 expect_same_script <- function(script, packages = character(),
                                tolerance = rounding_tolerance) {
   frame <- local_ecosystem(packages)
-  swapped <- do.call(substitute, list(script, list(coxph = quote(coxphGPU))))
+  swapped <- do.call(
+    substitute, list(script, list(coxph = quote(coxphGPU), clogit = quote(clogitGPU)))
+  )
   run <- function(script) {
     result <- NULL
     out <- capture.output(
