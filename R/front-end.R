@@ -8,7 +8,8 @@
 # make_front_end() when the package was loaded
 front_end <- NULL
 
-# The functions that coxph() finds, those that a formula finds, and model.frame().
+# The functions that coxph() finds, those that a formula finds, model.frame(), and what
+# makes a fit's frame and matrix again.
 make_front_end <- function() {
   list(
     coxph = list(
@@ -25,7 +26,9 @@ make_front_end <- function() {
       match = quick_match()
     ),
     formula = list(Surv = quick_Surv(), strata = quick_strata()),
-    model_frame = quick_model_frame()
+    model_frame = quick_model_frame(),
+    fit_frame = quick_fit_frame(),
+    fit_matrix = quick_fit_matrix()
   )
 }
 
