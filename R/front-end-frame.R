@@ -99,17 +99,22 @@ quick_na_omit <- function(object, ...) {
     return(stats::na.omit(object, ...))
   }
   if (isFALSE(omit)) {
-    # row names that were extracted by `[` are stored in their shortest form
-    if (!is.na(.row_names_info(object, 0L)[1L])) {
-      attr(object, "row.names") <- attr(object, "row.names")
-    }
-    return(object)
+    return(as_if_extracted(object))
   }
   kept <- object[!omit, , drop = FALSE]
   omitted <- which(omit)
   names(omitted) <- attr(object, "row.names")[omitted]
   attr(kept, "na.action") <- structure(omitted, class = "omit")
   kept
+}
+
+# A data frame with its attributes in the order, and its row names in the short form, in
+# which `[` leaves them.
+as_if_extracted <- function(frame) {
+  first <- c("names", "terms", "row.names", "class")
+  found <- attributes(frame)
+  attributes(frame) <- found[c(intersect(first, names(found)), setdiff(names(found), first))]
+  frame
 }
 
 # Columns whose is.na() looks at their numbers only, and whose `[` keeps all that
