@@ -18,7 +18,7 @@ profile_call <- function(engine, case, rows) {
   invisible(gc())
   log <- tempfile()
   utils::Rprof(log, interval = 0.005, gc.profiling = TRUE)
-  seconds <- system.time(call())[["elapsed"]]
+  seconds <- system.time(call(), gcFirst = FALSE)[["elapsed"]]
   utils::Rprof(NULL)
   list(seconds = seconds, profile = utils::summaryRprof(log))
 }
