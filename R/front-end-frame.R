@@ -45,7 +45,21 @@ front_end_mask <- function(fun = NULL) {
       mask[[name]] <- fresh(front_end$formula[[name]])
     }
   }
+  if (identical(get0("::", envir = scope, mode = "function"), base::`::`)) {
+    mask[["::"]] <- quick_export
+  }
   mask
+}
+
+# `::`, which finds survival::Surv() and survival::strata() where they are quicker.
+quick_export <- function(pkg, name) {
+  pkg <- as.character(substitute(pkg))
+  name <- as.character(substitute(name))
+  if (pkg == "survival" && name %in% names(front_end$formula)) {
+    fresh(front_end$formula[[name]])
+  } else {
+    getExportedValue(pkg, name)
+  }
 }
 
 # In the order in which Surv() looks at its arguments, which may be in error themselves.
