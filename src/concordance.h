@@ -1,4 +1,4 @@
-/* Concordance of a predictor with survival times, all weights 1. */
+/* Concordance of a predictor with survival times, all time weights 1. */
 #ifndef SURVIVALGPU_CONCORDANCE_H
 #define SURVIVALGPU_CONCORDANCE_H
 
@@ -15,6 +15,8 @@ typedef struct {
     const uint8_t *event;   /* n */
     const int64_t *strata;  /* n codes 0 .. S - 1, or NULL */
     const int64_t *cluster; /* n codes, or NULL */
+    const int64_t *weights; /* n positive numbers of units, or NULL for 1; start is NULL then */
+    double unit;            /* what a unit of the weights is worth */
     int64_t n_threads;
 } ConcordanceData;
 
@@ -25,7 +27,7 @@ typedef struct {
 int concordance_counts(const ConcordanceData *data, double *counts, double *cox_variance,
                        double *squares, double *dfbeta);
 
-/* The same where data->start is NULL. */
+/* The same where data->start is NULL; the results are set to 0 before. */
 int count_right_censored(const ConcordanceData *data, double *counts, double *cox_variance,
                          double *squares, double *dfbeta);
 

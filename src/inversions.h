@@ -19,6 +19,11 @@
  */
 uint64_t *count_inversions(uint64_t *records, uint64_t *other, int64_t n, int n_threads);
 
+/* `place` is a permutation of 0 .. n - 1. In the order of the places: the sum of `early` over the
+ * records before whose place is higher, of `late` over those after whose place is lower. */
+int inversion_sums(const int64_t *place, const int64_t *early, const int64_t *late, int64_t n,
+                   int64_t *of_early, int64_t *of_late, int n_threads);
+
 /* Sort records by place; `other` has room for n. */
 void sort_by_place(uint64_t *records, uint64_t *other, int64_t n);
 

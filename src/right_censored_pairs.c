@@ -1,5 +1,5 @@
 /*
- * Concordance of right-censored rows, all weights 1.
+ * Concordance of right-censored rows, with case weights or without.
  *
  * The places of the rows in time are those of the sorted ends of follow-up, tied events first
  * and, among themselves, in the order of x. So what a row needs to know of its event time is
@@ -32,9 +32,11 @@ typedef struct {
     uint32_t *slot;       /* n, by row */
     uint32_t *row_at;     /* n, by place, as all that follows */
     uint32_t *next;       /* how many tied events have got their place, by the first place */
-    int32_t *tied;        /* pairs tied on x; NULL if no x is tied */
+    int64_t *tied;        /* pairs tied on x; NULL if no x is tied */
     double *cubes;        /* change of the sum of cubes; NULL likewise */
-    uint32_t *all;        /* pairs of each row, ties on y left out */
+    int64_t *all;         /* pairs of each row, ties on y left out */
+    int64_t *weight;      /* units of the weight; NULL if all are 1 */
+    int64_t *discordant;  /* discordant pairs; NULL where the records count them */
     uint64_t *records, *other;
     double *tied_xy;      /* S counts, 5 apart */
     double somers, pairs, *dfbeta;
@@ -44,6 +46,21 @@ typedef struct {
 INLINE int64_t stratum_of(const ConcordanceData *data, int64_t row)
 {
     return data->strata ? data->strata[row] : 0;
+}
+
+INLINE int64_t weight_of(const Work *work, int64_t row)
+{
+    return work->data->weights ? work->data->weights[row] : 1;
+}
+
+INLINE int64_t weight_at(const Work *work, int64_t place)
+{
+    return work->weight ? work->weight[place] : 1;
+}
+
+INLINE int64_t discordant_at(const Work *work, int64_t place)
+{
+    return work->discordant ? work->discordant[place] : (uint32_t)work->records[place];
 }
 
 INLINE int same_run(const Work *work, int64_t i, int64_t j)
@@ -104,25 +121,34 @@ INLINE uint64_t make_record(Work *work, uint32_t row)
     return place << PLACE_SHIFT | (slot & EVENT_BIT ? IS_EVENT : 0);
 }
 
-/* Records of one x, by place: the pairs among them, and how the cube of their number at risk
+INLINE uint32_t row_of(const Work *work, uint64_t record)
+{
+    return work->row_at[record >> PLACE_SHIFT] & ROW_MASK;
+}
+
+/* Records of one x, by place: the pairs among them, and how the cube of their weight at risk
  * changes with time, from the last record back. */
 static void count_tied(Work *work, const uint64_t *records, int64_t n, double *tied_xy)
 {
-    int64_t events = 0;
+    int64_t events = 0, remaining = 0;
+    for (int64_t i = 0; i < n; i++) remaining += weight_of(work, row_of(work, records[i]));
     for (int64_t i = 0, end; i < n; i = end) {
-        const uint32_t slot = work->slot[work->row_at[records[i] >> PLACE_SHIFT] & ROW_MASK];
-        end = i + 1;
-        if (slot & TIED_BIT)
-            while (end < n &&
-                   work->slot[work->row_at[records[end] >> PLACE_SHIFT] & ROW_MASK] == slot)
-                end++;
-        const int64_t same = slot & EVENT_BIT ? end - i : 0;
-        for (int64_t j = i; j < end; j++) {
-            const double later = (double)(n - j - 1);
-            work->tied[records[j] >> PLACE_SHIFT] = (int32_t)(events + (same ? n - end : 0));
-            work->cubes[records[j] >> PLACE_SHIFT] = 3 * later * (later + 1) + 1;
-        }
-        *tied_xy += (double)same * (double)(same - 1) / 2;
+        const uint32_t slot = work->slot[row_of(work, records[i])];
+        int64_t same = 0;
+        double squares = 0.0;
+        end = i;
+        do {
+            const int64_t own = weight_of(work, row_of(work, records[end]));
+            const double w = (double)own, later = (double)(remaining -= own);
+            work->cubes[records[end] >> PLACE_SHIFT] = w * (3 * later * (later + w) + w * w);
+            squares += w * w;
+            same += own;
+            end++;
+        } while (slot & TIED_BIT && end < n && work->slot[row_of(work, records[end])] == slot);
+        for (int64_t j = i; j < end; j++)
+            work->tied[records[j] >> PLACE_SHIFT] = events + (slot & EVENT_BIT ? remaining : 0);
+        if (!(slot & EVENT_BIT)) continue;
+        *tied_xy += ((double)same * (double)same - squares) / 2;
         events += same;
     }
 }
@@ -148,53 +174,68 @@ static void make_records(void *context, int64_t block)
 /* Counts and all pairs of each row, along the places first .. last - 1 of one stratum. */
 static void sum_places(Work *work, int64_t first, int64_t last, double *counts)
 {
-    int64_t events = 0, sums[3] = {0, 0, 0};
-    double tied_y = 0.0;
-    for (int64_t i = first; i < last;) {
-        int64_t dying = 0, all = events;
-        if (work->records[i] & IS_EVENT) {
-            do dying++;
-            while (i + dying < last && (work->records[i + dying] & IS_EVENT) &&
-                   !(work->row_at[i + dying] & FIRST_BIT));
-            all += last - i - dying;
+    int64_t events = 0, remaining = 0;
+    double tied_y = 0.0, sums[3] = {0.0, 0.0, 0.0};
+    for (int64_t i = first; i < last; i++) remaining += weight_at(work, i);
+    for (int64_t i = first, end; i < last;) {
+        int64_t all = events, dying = 0;
+        const int is_event = (work->records[i] & IS_EVENT) != 0;
+        double squares = 0.0;
+        end = i;
+        do {
+            const int64_t own = weight_at(work, end);
+            squares += (double)own * (double)own;
+            dying += own;
+            end++;
+        } while (is_event && end < last && (work->records[end] & IS_EVENT) &&
+                 !(work->row_at[end] & FIRST_BIT));
+        remaining -= dying;
+        if (is_event) {
+            all += remaining;
             events += dying;
-            tied_y += (double)dying * (double)(dying - 1) / 2;
+            tied_y += ((double)dying * (double)dying - squares) / 2;
         }
-        for (const int64_t end = i + (dying ? dying : 1); i < end; i++) {
-            const int64_t against = (uint32_t)work->records[i];
-            const int64_t tied = work->tied ? work->tied[i] : 0;
-            work->all[i] = (uint32_t)all;
-            sums[0] += all - tied - against;
-            sums[1] += against;
-            sums[2] += tied;
+        for (; i < end; i++) {
+            const int64_t against = discordant_at(work, i), tied = work->tied ? work->tied[i] : 0;
+            const double own = (double)weight_at(work, i);
+            work->all[i] = all;
+            sums[0] += own * (double)(all - tied - against);
+            sums[1] += own * (double)against;
+            sums[2] += own * (double)tied;
         }
     }
     /* each pair was met from both its rows; ties on x and y are in already */
-    for (int j = 0; j < 3; j++) counts[j] = (double)sums[j] / 2;
+    for (int j = 0; j < 3; j++) counts[j] = sums[j] / 2;
     counts[3] = tied_y - counts[4];
+    for (int j = 0; j < 5; j++) counts[j] *= work->data->unit * work->data->unit;
 }
 
 /* The information of a Cox model in the ranks of x: see the twin. */
 static double cox_information(const Work *work, int64_t first, int64_t last)
 {
-    double cubes = 0.0, total = 0.0, dying = 0.0;
+    double cubes = 0.0, total = 0.0;
+    int64_t dying = 0, remaining = 0;
     for (int64_t i = last - 1; i >= first; i--) {
-        cubes += work->cubes ? work->cubes[i] : 1.0;
+        const int64_t own = weight_at(work, i);
+        const double w = (double)own;
+        cubes += work->cubes ? work->cubes[i] : w * w * w;
+        remaining += own;
         if (!(work->records[i] & IS_EVENT)) continue;
-        dying++;
+        dying += own;
         if (!(work->row_at[i] & FIRST_BIT)) continue;
-        const double at_risk = (double)(last - i);
-        total += dying * ((at_risk * at_risk * at_risk - cubes) / 3) / at_risk;
-        dying = 0.0;
+        const double at_risk = (double)remaining;
+        total += (double)dying * ((at_risk * at_risk * at_risk - cubes) / 3) / at_risk;
+        dying = 0;
     }
-    return total;
+    return total * work->data->unit * work->data->unit * work->data->unit;
 }
 
 INLINE double influence_at(const Work *work, int64_t place)
 {
     const int64_t tied = work->tied ? work->tied[place] : 0, all = work->all[place];
-    const double less = (double)(all - tied - 2 * (int64_t)(uint32_t)work->records[place]);
-    return less / work->pairs - work->somers / work->pairs * (double)all;
+    const double unit = work->data->unit, own = unit * (double)weight_at(work, place);
+    const double less = unit * (double)(all - tied - 2 * discordant_at(work, place));
+    return own * (less / work->pairs - work->somers / work->pairs * (unit * (double)all));
 }
 
 static void square_places(void *context, int64_t block)
@@ -260,6 +301,36 @@ static int sort_rows(Work *work, const double *values, const uint8_t *marks, uin
     return 0;
 }
 
+/* Discordant pairs by weight, and the records in the order of their places. */
+static int weigh_inversions(Work *work)
+{
+    const int64_t n = work->data->n;
+    const size_t size = (size_t)n * sizeof(int64_t);
+    int64_t *place = malloc(size), *early = malloc(size), *late = malloc(size);
+    int64_t *of_late = malloc(size);
+    work->discordant = malloc(size);
+    work->weight = malloc(size);
+    int failed = !place || !early || !late || !of_late || !work->discordant || !work->weight;
+    for (int64_t i = 0; !failed && i < n; i++) {
+        const uint64_t record = work->records[i];
+        place[i] = (int64_t)(record >> PLACE_SHIFT);
+        early[i] = weight_of(work, row_of(work, record));
+        late[i] = record & IS_EVENT ? early[i] : 0;
+        work->weight[place[i]] = early[i];
+        work->other[place[i]] = record;
+    }
+    failed = failed || inversion_sums(place, early, late, n, work->discordant, of_late,
+                                      (int)work->data->n_threads);
+    for (int64_t i = 0; !failed && i < n; i++)
+        work->discordant[i] = of_late[i] + (work->other[i] & IS_EVENT ? work->discordant[i] : 0);
+    work->records = work->other;
+    free(place);
+    free(early);
+    free(late);
+    free(of_late);
+    return failed;
+}
+
 static int count_pairs(Work *work, uint32_t *order, uint32_t *rank)
 {
     const ConcordanceData *data = work->data;
@@ -277,6 +348,7 @@ static int count_pairs(Work *work, uint32_t *order, uint32_t *rank)
     }
     /* tied events get their places in the order of x, ties on both are counted by stratum */
     run_blocks(make_records, work, BLOCKS, ties || tied_events ? 1 : n_threads);
+    if (data->weights) return weigh_inversions(work);
     work->records = count_inversions(work->records, work->other, data->n, n_threads);
     return 0;
 }
@@ -297,8 +369,8 @@ int count_right_censored(const ConcordanceData *data, double *counts, double *co
     int failed = !order || !rank || !records || !other || !work.slot || !work.row_at ||
                  !work.next || !work.all || count_pairs(&work, order, rank) ||
                  sum_all(&work, counts, cox_variance, squares);
-    void *all[] = {order,     rank,     records,   other,     work.slot, work.row_at,
-                   work.next, work.all, work.tied, work.cubes};
+    void *all[] = {order,     rank,     records,   other,      work.slot,   work.row_at,
+                   work.next, work.all, work.tied, work.cubes, work.weight, work.discordant};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     return failed;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "inversions.h"
 
 #define DIGIT_BITS 8
 #define BUCKETS (1 << DIGIT_BITS)

@@ -151,6 +151,26 @@ def test_kernel_and_twin_count_the_same(ties, counting, n_strata):
 
 
 @pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
+@pytest.mark.parametrize("seed", range(24))
+def test_kernel_and_twin_weigh_the_same(seed):
+    n = 2000 if seed % 5 == 0 else 50
+    x, stop, event, _, strata, weights = simulate(seed, n, seed % 3 > 0, 1 + seed % 4)
+    weights = np.ceil(weights) if seed % 2 else weights * 10.0 ** (seed % 7 - 3)
+    data = as_data(x, stop, event, None, strata, weights)
+    cluster = torch.arange(n) % 7 if seed % 4 else None
+    # asked for the influence of the rows, the twin counts
+    twin = summarise_concordance(data, cluster, dfbeta=True, influence=True)
+    kernel = summarise_concordance(data, cluster, dfbeta=True)
+    np.testing.assert_allclose(kernel.counts, twin.counts, rtol=1e-13)
+    assert kernel.concordance == pytest.approx(twin.concordance, rel=1e-14)
+    assert kernel.var == pytest.approx(twin.var, rel=1e-11)
+    assert kernel.cvar == pytest.approx(twin.cvar, rel=1e-11)
+    scale = np.abs(twin.dfbeta).max()
+    np.testing.assert_allclose(kernel.dfbeta, twin.dfbeta, rtol=1e-11, atol=1e-12 * scale)
+    assert count_compiled(data, None, False) is not None
+
+
+@pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
 @pytest.mark.parametrize(
     "x",
     [

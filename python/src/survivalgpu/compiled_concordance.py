@@ -1,4 +1,4 @@
-"""Concordance by the compiled kernels, where all weights are 1 and nothing but sums is asked.
+"""Concordance by the compiled kernels, where all time weights are 1 and only sums are asked.
 
 Its twin for other cases and devices is :mod:`survivalgpu.concordance`; both count integers and
 return the same ones.
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from survivalgpu.concordance import ConcordanceData
+from survivalgpu.inversions import fixed_point
 from survivalgpu.kernels import check, kernels_for, n_threads, pointer
 
 _MOST_ROWS = 1 << 29
@@ -23,6 +24,8 @@ class _Rows(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("n", "n_strata", "n_clusters")),
         *((name, ctypes.c_void_p) for name in ("x", "stop", "start", "event", "strata", "cluster")),
+        ("weights", ctypes.c_void_p),
+        ("unit", ctypes.c_double),
         ("n_threads", ctypes.c_int64),
     )
 
@@ -35,7 +38,8 @@ def count_compiled(
     Parameters
     ----------
     data : ConcordanceData
-        The rows; at least one event. Case weights are for the twin, and so are time weights.
+        The rows; at least one event. Case weights of (start, stop] rows are for the twin, and
+        so are time weights.
     cluster : Tensor or None
         ``(n,)`` int64 codes of rows that are summed before they are squared.
     dfbeta : bool
@@ -50,13 +54,23 @@ def count_compiled(
     parts = (data.x, data.stop, data.start, data.event, data.strata, cluster)
     n = data.x.numel()
     kernels = kernels_for(*parts)
-    if kernels is None or data.weights is not None or n >= _MOST_ROWS:
+    if kernels is None or n >= _MOST_ROWS or (data.start is not None and data.weights is not None):
         return None
+    weights = None if data.weights is None else fixed_point(data.weights.contiguous())
+    units, unit = (None, 1.0) if weights is None else (weights.units, 2.0**-weights.bits)
     # kept until the call is over: the kernel sees their addresses only
     parts = tuple(None if part is None else part.contiguous() for part in parts)
     n_strata = 1 if data.strata is None else int(data.strata.max()) + 1
     n_clusters = 0 if cluster is None else int(cluster.max()) + 1
-    rows = _Rows(n, n_strata, n_clusters, *(pointer(part) for part in parts), n_threads())
+    rows = _Rows(
+        n,
+        n_strata,
+        n_clusters,
+        *(pointer(part) for part in parts),
+        pointer(units),
+        unit,
+        n_threads(),
+    )
     counts = torch.empty((n_strata, 5), dtype=torch.float64)
     cox_variance = torch.empty(n_strata, dtype=torch.float64)
     squares = torch.empty(1, dtype=torch.float64)

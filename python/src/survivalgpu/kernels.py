@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_VERSION = 1
+_VERSION = 2
 _NAMES = {"win32": ("x64/survivalGPU.dll", "survivalGPU.dll")}.get(
     sys.platform, ("survivalGPU.so", "survivalGPU.dylib")
 )
