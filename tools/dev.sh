@@ -38,9 +38,9 @@ system_packages="r-base-core r-base-dev r-cran-survival r-cran-reticulate r-cran
 tested_packages="r-cran-boot r-cran-car r-cran-clubsandwich r-cran-emmeans r-cran-epi
   r-cran-ggeffects r-cran-ggfortify r-cran-hmisc r-cran-lava r-cran-lmtest r-cran-mass
   r-cran-matchit r-cran-mice r-cran-mitools r-cran-multcomp r-cran-pammtools r-cran-parameters
-  r-cran-pec r-cran-performance r-cran-prediction r-cran-publish r-cran-riskregression r-cran-rms
-  r-cran-sandwich r-cran-sjplot r-cran-survey r-cran-survminer r-cran-survmisc r-cran-timereg
-  r-cran-xtable"
+  r-cran-pec r-cran-performance r-cran-prediction r-cran-publish r-cran-qvcalc r-cran-riskregression
+  r-cran-rms r-cran-sandwich r-cran-sjplot r-cran-survey r-cran-survminer r-cran-survmisc
+  r-cran-timereg r-cran-xtable"
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'dev.sh: %s\n' "$*" >&2; exit 1; }
@@ -79,13 +79,27 @@ need_system() {
 
 # want_system PACKAGE ...: the same, but what cannot be had is done without.
 want_system() {
-  local missing
+  local missing known
   missing=$(missing_packages "$@")
   if [ -z "$missing" ]; then return; fi
-  # shellcheck disable=SC2086
-  if ! have apt-get || ! (apt_install $missing) 2>/dev/null; then
-    say "going on without:" $missing
+  if have apt-get; then
+    # shellcheck disable=SC2086
+    if (apt_install $missing) 2>/dev/null; then return; fi
+    # one that a distribution lacks must not keep out the others
+    known=$(known_to_apt $missing)
+    # shellcheck disable=SC2086
+    if [ -n "$known" ] && [ "$known" != "$missing" ] && (apt_install $known) 2>/dev/null; then
+      missing=$(printf '%s\n' "$missing" | grep -vxF "$known" || true)
+    fi
   fi
+  say "going on without: $(printf '%s\n' "$missing" | paste -sd ' ' -)"
+}
+
+known_to_apt() {
+  local name
+  for name in "$@"; do
+    if apt-cache show "$name" >/dev/null 2>&1; then printf '%s\n' "$name"; fi
+  done
 }
 
 # Prints those of the named Debian packages that are neither installed nor provided otherwise.

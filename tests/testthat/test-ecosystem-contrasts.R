@@ -30,6 +30,10 @@ test_that("marginal means of coxphGPU fits are coxph's", {
   expect_same_with("emmeans", rlang::exprs(emmeans(fit, pairwise ~ treat)), "robust")
 })
 
+test_that("quasi-variances of coxphGPU fits are coxph's", {
+  expect_same_with("qvcalc", rlang::exprs(qvcalc(fit, "ecog")), c("main", "weighted"))
+})
+
 test_that("multiple comparisons of coxphGPU fits are coxph's", {
   expect_same_with("multcomp", rlang::exprs(
     glht(fit, mcp(ecog = "Tukey")), summary(glht(fit, mcp(ecog = "Tukey"))),
