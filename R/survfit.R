@@ -66,6 +66,7 @@ survfit_engine <- function(fit, device) {
   engine <- new.env(parent = asNamespace("survival"))
   engine$engine_fit <- fit
   engine$coxsurv.fit <- curve_fitter(device)
+  engine$model.matrix.coxph <- fresh(front_end$fit_matrix)
   formals(survfit)$formula <- quote(engine_fit)
   environment(survfit) <- engine
   survfit

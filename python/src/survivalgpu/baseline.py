@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from survivalgpu.design import sorted_copy
 from survivalgpu.interval_sums import StrataLayout
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
 from survivalgpu.sorting import count_at_most
@@ -35,7 +36,7 @@ from survivalgpu.sparse import SegmentSum, offsets_from_counts
 from survivalgpu.ties import TieTerms
 
 # Covariates per pass over the rows: bounds the memory next to the (K, p) result.
-_COLUMNS = 4
+_COLUMNS = 8
 # Halvings of survival's search for a_k between 0 and 1.
 _BISECTIONS = 35
 
@@ -235,12 +236,14 @@ class _HazardSums:
 
     def mean_hazard(self, columns: slice, center: Tensor) -> Tensor:
         """``(K, q)`` of ``m`` for some of the covariates, less their ``center``."""
-        x = self._rows.x[:, columns].index_select(0, self._risk_sets.order) - center[columns]
-        mean = self._hazards.a * (self._over_risk_sets(x) / self._s0)
+        # the gathering of rows puts a column of ones first
+        x1 = sorted_copy(self._rows.x[:, columns], self._risk_sets.order)
+        x1[:, 1:] -= center[columns]
+        mean = self._over_risk_sets(x1).mul_(self._hazards.a / self._s0)
         if self._ties.tied_k.numel():
             tied_s0 = self._s0[self._ties.tied_k]
-            mean[self._ties.tied_k] -= self._hazards.b * (self._over_ties(x) / tied_s0)
-        return mean / self._s0
+            mean[self._ties.tied_k] -= self._hazards.b * (self._over_ties(x1) / tied_s0)
+        return mean.div_(self._s0)[:, 1:]
 
     def log_factors(self) -> Tensor:
         """``(K,)`` of ``log a``: in closed form for one event, else by bisection."""

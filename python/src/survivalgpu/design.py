@@ -80,7 +80,7 @@ def build_design(
     order = risk_sets.order
     sorted_weights = None if weights is None else weights[order].contiguous()
     flat = sorted_weights if sorted_weights is None or sorted_weights.ndim == 1 else None
-    x1 = _sorted_copy(x, order)
+    x1 = sorted_copy(x, order)
     scale, means = _scale_and_means(x, uncentred, weights, x1, flat, scale_row)
     _centre_and_scale(x1, risk_sets, uncentred, scale)
     return Design(
@@ -94,13 +94,13 @@ def build_design(
 
 def sorted_covariates(x: Tensor, risk_sets: RiskSets, uncentred: Tensor) -> Tensor:
     """A design's ``x1``, centred but not scaled: ``(n_used, 1 + p)``, row-major."""
-    x1 = _sorted_copy(x, risk_sets.order)
+    x1 = sorted_copy(x, risk_sets.order)
     ones = torch.ones(x.shape[1], dtype=torch.float64, device=x.device)
     _centre_and_scale(x1, risk_sets, uncentred, ones)
     return x1
 
 
-def _sorted_copy(x: Tensor, order: Tensor) -> Tensor:
+def sorted_copy(x: Tensor, order: Tensor) -> Tensor:
     """Gather the rows at risk into ``(n_used, 1 + p)``, row-major, after a column of ones."""
     n, p = order.numel(), x.shape[1]
     x1 = torch.empty(n, p + 1, dtype=torch.float64, device=x.device)
