@@ -17,7 +17,7 @@
 #' @export
 model.frame.coxphGPU <- function(formula, ...) {
   # the rows of a model with tt() are made by code that is looked up at its call
-  if (length(attr(formula$terms, "specials")$tt) > 0L || inherits(formula, "coxphms")) {
+  if (length(attr(formula$terms, "specials")$tt) > 0L || has_methods_of_its_own(formula)) {
     return(NextMethod())
   }
   rebuild <- fresh(front_end$fit_frame)
@@ -28,8 +28,16 @@ model.frame.coxphGPU <- function(formula, ...) {
 #' @importFrom stats model.matrix
 #' @export
 model.matrix.coxphGPU <- function(object, data = NULL, ...) {
+  if (has_methods_of_its_own(object)) {
+    return(NextMethod())
+  }
   rebuild <- fresh(front_end$fit_matrix)
   rebuild(object, data, ...)
+}
+
+# survival has methods for multi-state fits, and multcomp for penalised ones.
+has_methods_of_its_own <- function(fit) {
+  inherits(fit, c("coxphms", "coxph.penal"))
 }
 
 quick_fit_frame <- function() {
