@@ -35,16 +35,19 @@
 #' @export
 clogitGPU <- function( # nolint: object_name_linter.
     formula, data, weights, subset, na.action,
-    method = c("exact", "approximate", "efron", "breslow"), ..., device = NULL) {
+    method = c("exact", "approximate", "efron", "breslow"), ..., device = NULL,
+    concordance = TRUE) {
   user_call <- sys.call()
   matched <- match.call()
   frame <- parent.frame()
+  check_flag(concordance, "concordance")
   device <- requested_device(device)
   engine <- engine_expression(device)
   front_end <- engine_expression(device, quote(clogit_engine))
+  if (!concordance) engine$concordance <- front_end$concordance <- FALSE
 
   engine_call <- matched
-  engine_call$device <- NULL
+  engine_call$device <- engine_call$concordance <- NULL
   engine_call[[1L]] <- front_end
   fit <- relabel_conditions(
     eval(engine_call, frame),
@@ -53,6 +56,7 @@ clogitGPU <- function( # nolint: object_name_linter.
   )
   fit$call[[1L]] <- sibling_name(matched[[1L]], "coxphGPU")
   fit$call$device <- as.list(matched)[["device"]]
+  fit$call$concordance <- as.list(matched)[["concordance"]]
   fit$userCall <- user_call
   class(fit) <- append(class(fit), "coxphGPU", after = 1L)
   fit
@@ -60,9 +64,10 @@ clogitGPU <- function( # nolint: object_name_linter.
 
 # survival's clogit() makes a call of coxph() and evaluates it in its caller's frame,
 # where `coxph` is not ours: its eval() puts our engine in that call.
-clogit_engine <- function(device) {
+clogit_engine <- function(device, concordance = TRUE) {
   check_survival()
   engine <- engine_expression(device)
+  if (!concordance) engine$concordance <- FALSE
   clogit <- survival::clogit
   scope <- new.env(parent = asNamespace("survival"))
   scope$eval <- function(expr, envir, ...) {

@@ -144,8 +144,19 @@ test_that("what clogit refuses is refused in its words", {
   expect_s3_class(error, "survivalGPU_invalid_device")
 })
 
-test_that("clogitGPU has the installed clogit's arguments, then device", {
+test_that("clogitGPU has the installed clogit's arguments, then its own", {
   own <- formals(clogitGPU)
-  expect_identical(as.list(own[-length(own)]), as.list(formals(survival::clogit)))
-  expect_identical(names(own)[length(own)], "device")
+  theirs <- formals(survival::clogit)
+  expect_identical(as.list(own[seq_along(theirs)]), as.list(theirs))
+  expect_identical(names(own)[-seq_along(theirs)], c("device", "concordance"))
+})
+
+test_that("the concordance can be left out, also of an updated fit", {
+  skip_if_no_python()
+  fit <- clogitGPU(case ~ induced + spontaneous + strata(stratum), infert, concordance = FALSE)
+  whole <- clogitGPU(case ~ induced + spontaneous + strata(stratum), infert)
+  expect_true(is.na(fit$concordance[["concordance"]]))
+  expect_identical(coef(fit), coef(whole))
+  expect_true(is.na(update(fit, . ~ . - induced)$concordance[["concordance"]]))
+  expect_error(clogitGPU(case ~ induced, infert, concordance = NA), class = "survivalGPU_error")
 })
