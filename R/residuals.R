@@ -94,9 +94,12 @@ robust_residuals <- function(device) {
 # Whether the core computes these residuals of this fit.
 core_residuals <- function(object, type) {
   type %in% c("score", "schoenfeld", "dfbeta", "dfbetas", "scaledsch") &&
-    isTRUE(object$method %in% c("efron", "breslow")) &&
-    !inherits(object, c("coxph.null", "coxphms", "coxph.penal")) &&
-    is.null(object$pterms) && length(object$coefficients) > 0
+    isTRUE(object$method %in% c("efron", "breslow")) && is_core_fit(object)
+}
+
+is_core_fit <- function(fit) {
+  !inherits(fit, c("coxph.null", "coxphms", "coxph.penal")) && is.null(fit$pterms) &&
+    length(fit$coefficients) > 0
 }
 
 # The rows of a fit: list(x =, y =, strata =, weights =, linear_predictors =, ties =), or

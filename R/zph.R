@@ -86,8 +86,7 @@ zph_data <- function(fit, transform, terms) {
 }
 
 core_zph <- function(fit) {
-  inherits(fit, "coxphGPU") && !inherits(fit, c("coxph.null", "coxphms", "coxph.penal")) &&
-    is.null(fit$pterms) && length(fit$coefficients) > 0 && is.list(fit$assign) &&
+  inherits(fit, "coxphGPU") && is_core_fit(fit) && is.list(fit$assign) &&
     length(attr(fit$terms, "specials")$tt) == 0
 }
 
