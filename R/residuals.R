@@ -124,19 +124,11 @@ residual_data <- function(object) {
   )
 }
 
-# y, x and strata by survival's own functions, with the front end's faster parts.
+# y, x and strata by survival's own function, with the front end's faster parts.
 made_again <- function(object) {
-  front <- front_end_environment()
-  rows_of <- survivals("coxph.getdata")
-  environment(rows_of) <- front
-  front$model.matrix.coxph <- survivals("model.matrix.coxph")
-  environment(front$model.matrix.coxph) <- front
-  if (is.null(object$model)) {
-    frame_of <- survivals("model.frame.coxph")
-    front$eval <- function(expr, envir, enclos) evaluate_front_end(expr, envir)
-    environment(frame_of) <- front
-    object$model <- frame_of(object)
-  }
+  rows_of <- rebound(
+    survivals("coxph.getdata"), list(model.matrix.coxph = fresh(front_end$fit_matrix))
+  )
   rows_of(object, y = TRUE, x = TRUE, stratax = TRUE)
 }
 

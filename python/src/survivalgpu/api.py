@@ -302,7 +302,8 @@ def cox_score_residuals(
         codes = as_tensor(np.asarray(groups), on).long().reshape(-1)
         collapse = Collapse(codes, int(n_groups))
     right = None if matrix is None else as_tensor(np.asarray(matrix), on)
-    with threads_for(fitted.x.numel()):
+    # a column is what threads share
+    with threads_for(fitted.stop.numel() // 4):
         residuals = score_residuals(FittedRisks(fitted), bool(weighted), collapse, right)
     return {"residuals": residuals.cpu().numpy()}
 
@@ -323,7 +324,7 @@ def cox_schoenfeld_residuals(rows: dict[str, Any], device: str) -> dict[str, Any
     from survivalgpu.threads import threads_for
 
     fitted = _fitted_rows(rows, resolve_device(device))
-    with threads_for(fitted.x.numel()):
+    with threads_for(fitted.stop.numel() // 4):
         found = schoenfeld_residuals(FittedRisks(fitted))
     return {
         "rows": found.rows.cpu().numpy().astype(np.int32),
