@@ -235,6 +235,22 @@ expected_events <- function(rows, kind, new, var, entry_tables, device) {
   expected[c("hazard", "variance")]
 }
 
+# Linear predictors of the rows of `x` for each of `terms`, a list of columns, and their
+# standard errors if `var` is given: one column a term.
+linear_predictions <- function(x, center, terms, coefficients, var, device) {
+  call_python("compute linear predictors", function(api) {
+    api$linear_predictions(
+      x = numpy_matrix(x),
+      center = numpy_vector(as.double(center)),
+      columns = numpy_vector(as.integer(unlist(terms))),
+      sizes = numpy_vector(lengths(terms, use.names = FALSE)),
+      coefficients = numpy_vector(as.double(coefficients)),
+      variance = if (!is.null(var)) numpy_matrix(var),
+      device = device
+    )
+  })[c("fit", "se")]
+}
+
 # Rows with their risks, as a dict. The strata are codes 1, 2, ... or NULL.
 baseline_rows <- function(rows, with_x) {
   reticulate::dict(

@@ -1,11 +1,12 @@
-# predict() of coxphGPU fits: expected events by our engine, what else there is by
-# survival's own method.
+# predict() of coxphGPU fits: expected events, terms and standard errors by our engine,
+# what else there is by survival's own method.
 
 #' Predictions of a coxphGPU fit
 #'
 #' [survival::predict.coxph()] with another engine: the arguments and the numbers are
 #' survival's. Expected events, survival and their standard errors are computed on the
-#' device of the fit, for all strata and all rows at once.
+#' device of the fit, for all strata and all rows at once; so are terms and the standard
+#' errors of linear predictors for the rows of a fit without strata and offset.
 #'
 #' @details
 #' The expected number of events of a row \eqn{x} of risk \eqn{r} that is followed over
@@ -36,11 +37,12 @@ predict.coxphGPU <- function(object, newdata,
                              se.fit = FALSE, na.action = na.pass, # nolint: object_name_linter.
                              terms = names(object$assign), collapse,
                              reference = c("strata", "sample", "zero"), ...) {
-  by_time <- rlang::is_string(type) && type %in% c("expected", "survival")
-  if (!by_time || !missing(terms) || !is_plain_fit(object)) {
+  if (!rlang::is_string(type) || !missing(terms) || !is_plain_fit(object)) {
     return(NextMethod())
   }
-  predicted <- if (missing(newdata)) {
+  predicted <- if (!type %in% c("expected", "survival")) {
+    if (missing(newdata)) linear_in_sample(object, type, se.fit, reference)
+  } else if (missing(newdata)) {
     expected_in_sample(object, se.fit)
   } else {
     expected_of_new(object, match.call(), na.action, se.fit, parent.frame())
@@ -65,14 +67,15 @@ finish_prediction <- function(predicted, type) {
     predicted$se <- if (!is.null(predicted$se)) predicted$se * exp(-predicted$fit)
     predicted$fit <- exp(-predicted$fit)
   }
-  n_rows <- length(predicted$fit)
+  n_rows <- NROW(predicted$fit)
   collapse <- predicted$collapse
   parts <- Filter(Negate(is.null), predicted[c("fit", "se")])
   parts <- lapply(parts, stats::napredict, omit = predicted$removed)
   if (!is.null(collapse)) {
     if (length(collapse) != n_rows) stop("Collapse vector is the wrong length", call. = FALSE)
-    parts$fit <- drop(rowsum(parts$fit, collapse))
-    if (!is.null(parts$se)) parts$se <- sqrt(drop(rowsum(parts$se^2, collapse)))
+    reduce <- if (type == "terms") identity else drop
+    parts$fit <- reduce(rowsum(parts$fit, collapse))
+    if (!is.null(parts$se)) parts$se <- sqrt(reduce(rowsum(parts$se^2, collapse)))
   }
   if (is.null(parts$se)) parts$fit else list(fit = parts$fit, se.fit = parts$se)
 }
@@ -166,6 +169,47 @@ new_rows <- function(object, rows, frame) {
     strata = group,
     offset = stats::model.offset(frame)
   )
+}
+
+# ---- linear predictors --------------------------------------------------------------
+
+# For the rows of a fit without strata or offset, what survival has not at hand: the
+# terms, and standard errors. NULL where the engine is not to be asked.
+linear_in_sample <- function(object, type, se, reference) {
+  plain <- (se || type == "terms") && type %in% c("lp", "risk", "terms") &&
+    length(untangled_strata(object)$vars) == 0L && is.null(attr(object$terms, "offset")) &&
+    reference[1L] %in% c("strata", "sample", "zero")
+  device <- if (plain) engine_device(object, length(object$residuals))
+  if (is.null(device)) {
+    return(NULL)
+  }
+  x <- fitted_rows(object)$x
+  coefficients <- object$coefficients
+  terms <- list(seq_along(coefficients))
+  if (type == "terms") {
+    terms <- lapply(object$assign, function(columns) columns[!is.na(coefficients[columns])])
+  }
+  coefficients[is.na(coefficients)] <- 0
+  center <- if (reference[1L] == "zero") rep(0, ncol(x)) else object$means
+  predicted <- linear_predictions(
+    x, center, terms, coefficients, if (se) object$var, device
+  )
+  c(shape_linear(predicted, object, type, rownames(x)), list(removed = object$na.action))
+}
+
+shape_linear <- function(predicted, object, type, row_names) {
+  predicted <- Filter(Negate(is.null), predicted)
+  if (type == "terms") {
+    predicted <- lapply(predicted, `dimnames<-`, list(row_names, names(object$assign)))
+    attr(predicted$fit, "constant") <- sum(object$coefficients * object$means, na.rm = TRUE)
+    return(predicted)
+  }
+  predicted <- lapply(predicted, function(value) stats::setNames(as.double(value), row_names))
+  if (type == "risk") {
+    predicted$fit <- exp(predicted$fit)
+    predicted$se <- predicted$se * sqrt(predicted$fit)
+  }
+  predicted
 }
 
 # ---- expected events ----------------------------------------------------------------

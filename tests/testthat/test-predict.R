@@ -18,7 +18,9 @@ test_that("expected events of all kinds of models are survival's", {
     uses <- rlang::exprs(
       predict(fit, type = "expected", se.fit = TRUE),
       predict(fit, type = "survival", newdata = cases, se.fit = TRUE),
-      predict(fit, type = "expected", newdata = cases[1, ])
+      predict(fit, type = "expected", newdata = cases[1, ]),
+      predict(fit, se.fit = TRUE), predict(fit, type = "terms", se.fit = TRUE),
+      predict(fit, type = "risk", reference = "zero", se.fit = TRUE)
     )
     tolerance <- if (model %in% divergent_models) divergent_tolerance else rounding_tolerance
     expect_same_methods(uses, fits[[model]], frame, model, tolerance, printed = FALSE)
@@ -51,6 +53,8 @@ test_that("every argument of predict() is obeyed", {
     predict(fit, cases, type = "expected", na.action = na.exclude, se.fit = TRUE),
     predict(fit, cases, type = "expected", collapse = c(1, 1, 2, 2, 3)[seq_len(nrow(cases))]),
     predict(fit, collapse = rep(1:2, length.out = fit$n)),
+    predict(fit, se.fit = TRUE, collapse = rep(1:2, length.out = fit$n)),
+    predict(fit, type = "terms", collapse = rep(1:2, length.out = fit$n)),
     predict(fit, type = "expected", se.fit = TRUE, collapse = rep(1:2, length.out = fit$n)),
     # errors
     predict(fit, type = "nothing"), predict(fit, type = 3),

@@ -566,6 +566,53 @@ def expected_events(
     }
 
 
+@_plain
+def linear_predictions(
+    x: np.ndarray,
+    center: np.ndarray,
+    columns: np.ndarray,
+    sizes: np.ndarray,
+    coefficients: np.ndarray,
+    variance: np.ndarray | None,
+    device: str,
+) -> dict[str, Any]:
+    """Linear predictors, whole or by term, and their standard errors.
+
+    Parameters
+    ----------
+    x, center, coefficients, variance
+        See :func:`survivalgpu.linear_predictions.linear_predictions`.
+    columns, sizes : ndarray
+        Columns of the terms, from 1, one term after another; ``(T,)`` columns of each.
+    device : str
+        As :func:`survivalgpu.device.resolve_device` takes it.
+
+    Returns
+    -------
+    dict
+        ``fit`` and ``se`` (n, T), the latter None without ``variance``.
+    """
+    from survivalgpu import linear_predictions as predictions
+    from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.threads import threads_for
+
+    on = resolve_device(device)
+    rows = as_tensor(np.asarray(x), on)
+    places = np.split(np.asarray(columns).astype(np.int64) - 1, np.cumsum(sizes)[:-1].astype(int))
+    with threads_for(rows.numel()):
+        fit, errors = predictions.linear_predictions(
+            rows,
+            as_tensor(np.asarray(center), on),
+            [as_tensor(place, on) for place in places],
+            as_tensor(np.asarray(coefficients), on),
+            None if variance is None else as_tensor(np.asarray(variance), on),
+        )
+    return {
+        "fit": fit.cpu().numpy().T,
+        "se": None if errors is None else errors.cpu().numpy().T,
+    }
+
+
 def _baseline_rows(rows: dict[str, Any], on: Any) -> Any:
     """Rows of a fitted model on their device."""
     from survivalgpu.baseline import BaselineRows
