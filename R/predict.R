@@ -40,11 +40,9 @@ predict.coxphGPU <- function(object, newdata,
   if (!rlang::is_string(type) || !missing(terms) || !is_plain_fit(object)) {
     return(NextMethod())
   }
-  predicted <- if (!type %in% c("expected", "survival")) {
-    if (missing(newdata)) linear_in_sample(object, type, se.fit, reference)
-  } else if (missing(newdata)) {
-    expected_in_sample(object, se.fit)
-  } else {
+  predicted <- if (missing(newdata)) {
+    predict_in_sample(object, type, se.fit, reference)
+  } else if (type %in% c("expected", "survival")) {
     expected_of_new(object, match.call(), na.action, se.fit, parent.frame())
   }
   if (is.null(predicted)) {
@@ -52,6 +50,14 @@ predict.coxphGPU <- function(object, newdata,
   }
   if (missing(newdata) && !missing(collapse)) predicted$collapse <- collapse
   finish_prediction(predicted, type)
+}
+
+predict_in_sample <- function(object, type, se, reference) {
+  switch(type,
+    expected = ,
+    survival = expected_in_sample(object, se),
+    linear_in_sample(object, type, se, reference[1L])
+  )
 }
 
 is_plain_fit <- function(object) {
@@ -176,25 +182,32 @@ new_rows <- function(object, rows, frame) {
 # For the rows of a fit without strata or offset, what survival has not at hand: the
 # terms, and standard errors. NULL where the engine is not to be asked.
 linear_in_sample <- function(object, type, se, reference) {
-  plain <- (se || type == "terms") && type %in% c("lp", "risk", "terms") &&
-    length(untangled_strata(object)$vars) == 0L && is.null(attr(object$terms, "offset")) &&
-    reference[1L] %in% c("strata", "sample", "zero")
+  wanted <- type == "terms" || (se && type %in% c("lp", "risk"))
+  plain <- wanted && is_centred_once(object) && reference %in% c("strata", "sample", "zero")
   device <- if (plain) engine_device(object, length(object$residuals))
   if (is.null(device)) {
     return(NULL)
   }
   x <- fitted_rows(object)$x
-  coefficients <- object$coefficients
-  terms <- list(seq_along(coefficients))
-  if (type == "terms") {
-    terms <- lapply(object$assign, function(columns) columns[!is.na(coefficients[columns])])
-  }
-  coefficients[is.na(coefficients)] <- 0
-  center <- if (reference[1L] == "zero") rep(0, ncol(x)) else object$means
+  coefficients <- ifelse(is.na(object$coefficients), 0, object$coefficients)
+  center <- if (reference == "zero") rep(0, ncol(x)) else object$means
   predicted <- linear_predictions(
-    x, center, terms, coefficients, if (se) object$var, device
+    x, center, linear_terms(object, type), coefficients, if (se) object$var, device
   )
   c(shape_linear(predicted, object, type, rownames(x)), list(removed = object$na.action))
+}
+
+is_centred_once <- function(object) {
+  length(untangled_strata(object)$vars) == 0L && is.null(attr(object$terms, "offset"))
+}
+
+# The columns that are added up: all, or those of each term.
+linear_terms <- function(object, type) {
+  if (type == "terms") {
+    lapply(object$assign, function(columns) columns[!is.na(object$coefficients[columns])])
+  } else {
+    list(seq_along(object$coefficients))
+  }
 }
 
 shape_linear <- function(predicted, object, type, row_names) {
