@@ -13,33 +13,11 @@
 #include <string.h>
 
 #include "cox.h"
+#include "pair.h"
 
 #define MOST_BLOCKS 64
 #define FEWEST_ROWS 2048
 #define FEWEST_TIMES 16
-
-typedef struct {
-    double high, low;
-} Pair;
-
-/* Knuth's error-free sum of two doubles, then renormalised. */
-INLINE Pair add_double(Pair a, double b)
-{
-    double sum = a.high + b, part = sum - a.high;
-    double error = (a.high - (sum - part)) + (b - part) + a.low;
-    Pair result = {sum + error, 0.0};
-    result.low = error - (result.high - sum);
-    return result;
-}
-
-INLINE Pair add_pair(Pair a, Pair b)
-{
-    double sum = a.high + b.high, part = sum - a.high;
-    double error = (a.high - (sum - part)) + (b.high - part) + (a.low + b.low);
-    Pair result = {sum + error, 0.0};
-    result.low = error - (result.high - sum);
-    return result;
-}
 
 typedef struct {
     const CoxData *data;
@@ -200,7 +178,7 @@ VECTORISED static void pass_event_times(void *context, int64_t block)
         }
         if (!(total[0] <= most)) most = total[0];
         work->hazard[k + 1].high =
-            add_event_time(data, work->result->risk, k, total, &share, work->result->spared + k);
+            add_event_time(data, work->result->risk, k, total, &share, work->result);
     }
     flush_update(&share.outer);
     flush_update(&share.second);
@@ -263,7 +241,8 @@ int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
         carry_totals(&work);
         run_blocks(pass_event_times, &work, work.n_time_blocks, n_threads);
         cumulate(data, work.hazard, result->cumulative);
-        run_blocks(pass_second_moments, &work, work.n_row_blocks, n_threads);
+        if (!result->hazard_means)
+            run_blocks(pass_second_moments, &work, work.n_row_blocks, n_threads);
         gather(&work);
     }
     free(work.front);

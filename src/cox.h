@@ -44,6 +44,11 @@ typedef struct {
     double *outer;       /* p x p: what the means of the risk sets take from it */
     double *group_sums;  /* G x (1 + p), (start, stop] data only: for the kernel's own use, */
     double *changes;     /* K x (1 + p) x 2: as is this */
+    /* By event time, for score residuals; all NULL where they are not wanted, and otherwise
+     * the sum of second moments is left out. */
+    double *hazard_means; /* K x p: the hazard increment times the mean covariates */
+    double *event_means;  /* K x p: the mean that an event's covariates are compared with */
+    double *spared_means; /* K x p: what tied events are spared of hazard_means */
     double log_terms;
     double largest;      /* largest |eta| */
     double smallest;     /* smallest total risk of a risk set */
@@ -80,8 +85,9 @@ INLINE double predictor(const CoxData *data, const double *restrict beta, int64_
  *   a mm' - b (me' + em') + c ee' = a (m - (b/a) e)(m - (b/a) e)' + (c - b^2/a) ee'.
  */
 INLINE double add_event_time(const CoxData *data, const double *risk, int64_t k,
-                             const double *restrict s, Share *share, double *spared)
+                             const double *restrict s, Share *share, const CoxResult *result)
 {
+    double *spared = result->spared + k;
     const int64_t first = data->event_offsets[k], d = data->event_offsets[k + 1] - first;
     const int p = (int)data->p;
     const double s0 = s[0];
@@ -95,6 +101,12 @@ INLINE double add_event_time(const CoxData *data, const double *risk, int64_t k,
         share->log_terms += weight * log(s0);
         for (int j = 0; j < p; j++) share->score[j] -= weight * mean[j];
         add_outer(&share->outer, weight, mean);
+        if (result->hazard_means)
+            for (int j = 0; j < p; j++) {
+                result->hazard_means[k * p + j] = weight / s0 * mean[j];
+                result->event_means[k * p + j] = mean[j];
+                result->spared_means[k * p + j] = 0.0;
+            }
         return weight / s0;
     }
     for (int j = 0; j <= p; j++) tied[j] = 0.0;
@@ -118,6 +130,13 @@ INLINE double add_event_time(const CoxData *data, const double *risk, int64_t k,
     share->log_terms += share_of_each * logs;
     for (int j = 0; j < p; j++)
         share->score[j] += share_of_each * (excess * tied[1 + j] - phi * mean[j]);
+    if (result->hazard_means)
+        for (int j = 0; j < p; j++) {
+            const double each = share_of_each / s0, e = tied[1 + j];
+            result->hazard_means[k * p + j] = each * (a * mean[j] - b * e);
+            result->event_means[k * p + j] = (phi * mean[j] - excess * e) / (double)d;
+            result->spared_means[k * p + j] = each * (b * mean[j] - c * e);
+        }
     for (int j = 0; j < p; j++) mean[j] -= b / a * tied[1 + j];
     add_outer(&share->outer, share_of_each * a, mean);
     add_outer(&share->outer, share_of_each * (c - b * b / a), tied + 1);

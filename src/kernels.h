@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Changes with every change of a signature: Python takes no other version. */
-#define SURVIVALGPU_KERNELS_VERSION 2
+#define SURVIVALGPU_KERNELS_VERSION 3
 
 /* The compiler makes one copy for plain x86-64 and one for processors with AVX2 and fused
  * multiply-add; the loader picks. Other platforms compile the one copy they need. */

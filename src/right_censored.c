@@ -101,7 +101,7 @@ VECTORISED static void pass_event_times(void *context, int64_t block)
             for (int64_t j = 0; j <= p; j++) s[j] += risk[i] * x1[j];
         }
         work->result->cumulative[k] =
-            add_event_time(data, risk, k, s, &share, work->result->spared + k);
+            add_event_time(data, risk, k, s, &share, work->result);
     }
     flush_update(&share.outer);
     flush_update(&share.second);
@@ -168,7 +168,7 @@ int cox_right_censored(const CoxData *data, const double *beta, CoxResult *resul
     carry_totals(&work);
     run_blocks(pass_event_times, &work, n_blocks, n_threads);
     cumulate(data, result->cumulative);
-    run_blocks(pass_second_moments, &work, n_blocks, n_threads);
+    if (!result->hazard_means) run_blocks(pass_second_moments, &work, n_blocks, n_threads);
     gather(&work);
     free(memory);
     return 0;

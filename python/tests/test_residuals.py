@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import reference
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import make_rows, survival_rows, ties_rules
 
 from survivalgpu import fitted_risks
 from survivalgpu.api import cox_schoenfeld_residuals, cox_score_residuals
+from survivalgpu.compiled_residuals import compiled_score_residuals
 from survivalgpu.coxph import fit_coxph
 from survivalgpu.fitted_risks import FittedRisks, FittedRows
 from survivalgpu.schoenfeld import schoenfeld_residuals
-from survivalgpu.score_residuals import Collapse, score_residuals
+from survivalgpu.score_residuals import Collapse, score_residuals, score_residuals_of_rows
 
 
 def fitted(rows, beta, ties="efron", device="cpu", **changes) -> FittedRisks:
@@ -49,6 +53,49 @@ def test_residuals_are_the_sums_of_their_definitions(rows, ties):
     found = schoenfeld_residuals(risks)
     np.testing.assert_array_equal(found.rows.numpy(), event_rows)
     np.testing.assert_allclose(found.residuals.numpy(), expected, rtol=0, atol=1e-11)
+
+
+@given(rows=survival_rows(), ties=ties_rules, weighted=st.booleans(), n_groups=st.integers(0, 4))
+def test_compiled_residuals_are_pytorchs(rows, ties, weighted, n_groups):
+    risks = fitted(rows, beta_of(rows), ties)
+    data = risks.rows
+    codes = torch.arange(data.stop.numel()) % max(n_groups, 1) if n_groups else None
+    collapse = None if codes is None else Collapse(codes, n_groups)
+    compiled = compiled_score_residuals(data, weighted, codes, n_groups)
+    expected = score_residuals(risks, weighted, collapse)
+    assert compiled is not None
+    np.testing.assert_allclose(compiled.numpy(), expected.numpy(), rtol=0, atol=1e-11)
+    p = data.x.shape[1]
+    matrix = torch.eye(p, dtype=torch.float64) * 2 + 0.1
+    both = [
+        score_residuals_of_rows(data, weighted, collapse, matrix),
+        score_residuals(risks, weighted, collapse, matrix),
+    ]
+    np.testing.assert_allclose(both[0].numpy(), both[1].numpy(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("counting", [True, False])
+@pytest.mark.parametrize("n_strata", [1, 40])
+@pytest.mark.parametrize("n_times", [30, 100_000])
+def test_compiled_residuals_over_many_blocks_and_columns(counting, n_strata, n_times, monkeypatch):
+    rows = make_rows(5, 20_000, 3, n_times, n_strata, counting)
+    risks = fitted(rows, np.array([0.3, -0.2, 0.1]))
+    whole = compiled_score_residuals(risks.rows, True, None, 0)
+    expected = score_residuals(risks, True)
+    scale = expected.abs().max()
+    np.testing.assert_allclose((whole / scale).numpy(), (expected / scale).numpy(), atol=1e-11)
+    monkeypatch.setattr("survivalgpu.compiled_residuals._ELEMENTS", 0)
+    by_column = compiled_score_residuals(risks.rows, True, None, 0)
+    np.testing.assert_allclose((by_column / scale).numpy(), (whole / scale).numpy(), atol=1e-12)
+
+
+def test_predictors_out_of_range_are_left_to_pytorch():
+    rows = make_rows(5, 200, 2, 30, 1, True)
+    risks = fitted(rows, np.zeros(2))
+    far = dataclasses.replace(risks.rows, linear_predictors=risks.rows.linear_predictors + 500.0)
+    assert compiled_score_residuals(far, False, None, 0) is None
+    near = score_residuals_of_rows(risks.rows)
+    np.testing.assert_allclose(score_residuals_of_rows(far).numpy(), near.numpy(), atol=1e-10)
 
 
 @given(rows=survival_rows(), ties=ties_rules)

@@ -291,8 +291,7 @@ def cox_score_residuals(
         ``residuals``, ``(n, p)`` or ``(n_groups, p)``.
     """
     from survivalgpu.device import as_tensor, resolve_device
-    from survivalgpu.fitted_risks import FittedRisks
-    from survivalgpu.score_residuals import Collapse, score_residuals
+    from survivalgpu.score_residuals import Collapse, score_residuals_of_rows
     from survivalgpu.threads import threads_for
 
     on = resolve_device(device)
@@ -304,7 +303,7 @@ def cox_score_residuals(
     right = None if matrix is None else as_tensor(np.asarray(matrix), on)
     # a column is what threads share
     with threads_for(fitted.stop.numel() // 4):
-        residuals = score_residuals(FittedRisks(fitted), bool(weighted), collapse, right)
+        residuals = score_residuals_of_rows(fitted, bool(weighted), collapse, right)
     return {"residuals": residuals.cpu().numpy()}
 
 

@@ -29,6 +29,8 @@ _SMALLEST_TOTAL = 1e-300
 # Beyond this ratio of totals the sums of (start, stop] data may lose digits.
 _LARGEST_SPREAD = 2.0**40
 
+_EVENT_TABLES = ("hazard_means", "event_means", "spared_means")
+
 
 class _Data(ctypes.Structure):
     """``CoxData`` of src/cox.h."""
@@ -73,6 +75,9 @@ class _Result(ctypes.Structure):
                 "outer",
                 "group_sums",
                 "changes",
+                "hazard_means",
+                "event_means",
+                "spared_means",
             )
         ],
         *[(name, ctypes.c_double) for name in ("log_terms", "largest", "smallest", "spread")],
@@ -112,9 +117,14 @@ class CompiledLikelihood:
         Covariates in the order of ``risk_sets``; one set of case weights at most.
     ties : {"efron", "breslow"}
         Treatment of tied event times.
+    event_tables : bool
+        Keep, of each evaluation, what :meth:`score_residuals` needs by event time, instead
+        of the second moments.
     """
 
-    def __init__(self, risk_sets: RiskSets, design: Design, ties: str) -> None:
+    def __init__(
+        self, risk_sets: RiskSets, design: Design, ties: str, event_tables: bool = False
+    ) -> None:
         self._kernels = kernels_for(design.x1)
         self._risk_sets, self._design = risk_sets, design
         n, n_times, p = risk_sets.n_used, risk_sets.n_event_times, design.n_covariates
@@ -131,6 +141,7 @@ class CompiledLikelihood:
                 if risk_sets.counting
                 else {}
             ),
+            **({name: new(n_times, p) for name in _EVENT_TABLES} if event_tables else {}),
         }
         self._inputs = {
             "x1": design.x1,
@@ -194,6 +205,17 @@ class CompiledLikelihood:
             pointer(self._risk_sets.order),
             pointer(residuals),
         )
+        return residuals
+
+    def score_residuals(self) -> Tensor:
+        """Score residuals of the last evaluation, ``(n, p)`` on the scale of the design.
+
+        They are in the order of the data, row-major, and 0 for rows never at risk.
+        """
+        residuals = self._design.x1.new_zeros(self._risk_sets.n_rows, self._design.n_covariates)
+        data, result = ctypes.byref(self._data), ctypes.byref(self._result)
+        order = pointer(self._risk_sets.order)
+        check(self._kernels.cox_score_residuals(data, result, order, pointer(residuals)))
         return residuals
 
 

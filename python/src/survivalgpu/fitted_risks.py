@@ -79,6 +79,7 @@ class FittedRisks:
 
     Attributes
     ----------
+    rows : FittedRows
     risk_sets : RiskSets
     ties : TieTerms
     risk : Tensor
@@ -96,6 +97,7 @@ class FittedRisks:
     """
 
     def __init__(self, rows: FittedRows) -> None:
+        self.rows = rows
         self._x = rows.x
         self.risk_sets = build_risk_sets(rows.stop, rows.event, rows.start, rows.strata)
         sets = self.risk_sets

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_VERSION = 2
+_VERSION = 3
 _NAMES = {"win32": ("x64/survivalGPU.dll", "survivalGPU.dll")}.get(
     sys.platform, ("survivalGPU.so", "survivalGPU.dylib")
 )
@@ -44,6 +44,8 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "centre_and_scale": (None, [_POINTER, _LONG, _LONG, *[_POINTER] * 3, _INT]),
     "cox_right_censored": (_INT, [_POINTER] * 3),
     "cox_counting": (_INT, [_POINTER] * 3),
+    "cox_score_residuals": (_INT, [_POINTER] * 4),
+    "add_rows_by_code": (None, [_POINTER, _LONG, _LONG, _POINTER, _POINTER]),
     "cox_martingale": (None, [_POINTER] * 4),
     "weighted_squares": (_INT, [_POINTER, *[_LONG] * 3, _POINTER, _LONG, _POINTER, _INT]),
     "right_censored_sums": (None, [_POINTER, _LONG, _LONG, *[_POINTER] * 3, _LONG, _POINTER]),

@@ -41,21 +41,13 @@ def linear_predictions(
     out = x.new_empty(len(terms), n)
     errors = None if variance is None else torch.empty_like(out)
     block_rows = max(_ELEMENTS.get(x.device.type, _ELEMENTS["cpu"]) // max(p, 1), 1)
-    for t, columns in enumerate(terms):
-        b = coefficients[columns]
-        v = None if variance is None else variance[columns][:, columns]
-        if columns.numel() == 1:
-            # the whole column at once: its block is small
-            d = x[:, int(columns)] - center[columns]
-            torch.mul(d, b, out=out[t])
+    for first in range(0, n, block_rows):
+        rows = slice(first, min(first + block_rows, n))
+        d = x[rows] - center
+        for t, columns in enumerate(terms):
+            of_term = d if columns.numel() == p else d[:, columns]
+            out[t, rows] = of_term @ coefficients[columns]
             if errors is not None:
-                torch.mul(d.abs_(), v[0].sqrt(), out=errors[t])
-            continue
-        of_term = x if columns.numel() == p else x[:, columns]
-        for first in range(0, n, block_rows):
-            rows = slice(first, min(first + block_rows, n))
-            d = of_term[rows] - center[columns]
-            out[t, rows] = d @ b
-            if errors is not None:
-                errors[t, rows] = ((d @ v) * d).sum(1).sqrt_()
+                v = variance[columns][:, columns]
+                errors[t, rows] = ((of_term @ v) * of_term).sum(1).sqrt_()
     return out, errors

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from survivalgpu.fitted_risks import CovariateMeans, FittedRisks
+from survivalgpu.compiled_residuals import compiled_score_residuals
+from survivalgpu.fitted_risks import CovariateMeans, FittedRisks, FittedRows
 from survivalgpu.sparse import SegmentSum, offsets_from_counts
 
 _PRODUCT_ROWS = 1 << 14
@@ -89,6 +90,25 @@ def score_residuals(
             rows = slice(first, first + _PRODUCT_ROWS)
             out[:, rows] = matrix.T @ out[:, rows]
     return out.T
+
+
+def score_residuals_of_rows(
+    rows: FittedRows,
+    weighted: bool = False,
+    collapse: Collapse | None = None,
+    matrix: Tensor | None = None,
+) -> Tensor:
+    """:func:`score_residuals` of rows, by the compiled kernels where they can do it."""
+    codes = None if collapse is None else collapse.codes.contiguous()
+    n_groups = 0 if collapse is None else collapse.n_groups
+    residuals = compiled_score_residuals(rows, weighted, codes, n_groups)
+    if residuals is None:
+        return score_residuals(FittedRisks(rows), weighted, collapse, matrix)
+    if matrix is not None:
+        for first in range(0, residuals.shape[0], _PRODUCT_ROWS):
+            part = slice(first, first + _PRODUCT_ROWS)
+            residuals[part] = residuals[part] @ matrix
+    return residuals.T.contiguous().T
 
 
 def _residuals_of(risks: FittedRisks, values: Tensor, expected: Tensor) -> Tensor:
