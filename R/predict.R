@@ -30,7 +30,7 @@
 #' fit <- coxphGPU(Surv(time, status) ~ age + sex, data = lung, device = "cpu")
 #' sum(predict(fit, type = "expected")) # the number of events
 #' predict(fit, lung[1:3, ], type = "survival", se.fit = TRUE)
-#' @importFrom stats predict
+#' @importFrom stats na.pass predict
 #' @export
 predict.coxphGPU <- function(object, newdata,
                              type = c("lp", "risk", "expected", "terms", "survival"),

@@ -403,7 +403,7 @@ stage_sources() {
 carries_python_core() {
   local files
   files=$(tar -tzf "$1")
-  if ! printf '%s\n' "$files" | grep -q '/inst/python/survivalgpu/api\.py$'; then
+  if ! printf '%s\n' "$files" | grep -q '/inst/python/survivalgpu/api/__init__\.py$'; then
     say "the tarball lacks inst/python/survivalgpu"
     return 1
   fi

@@ -1,0 +1,45 @@
+"""The functions R may call: NumPy arrays in, a plain dict out.
+
+Every function returns ``{"ok": True, ...}`` or ``{"ok": False, "error": {...}}`` with
+the parts of the error as strings, since a Python exception reaches R without them.
+This module is importable without PyTorch, so that R can say what is missing.
+"""
+
+from __future__ import annotations
+
+from survivalgpu.api.curves import (
+    expected_events,
+    hazard_steps,
+    linear_predictions,
+    survival_curves,
+)
+from survivalgpu.api.devices import device_report, resolve_device
+from survivalgpu.api.fits import (
+    cox_likelihood,
+    cox_likelihood_residuals,
+    evaluate_cox_likelihood,
+    factor_information,
+    fit_cox,
+    fit_exact,
+)
+from survivalgpu.api.pairs import concordance
+from survivalgpu.api.residuals import cox_schoenfeld_residuals, cox_score_residuals, cox_zph
+
+__all__ = [
+    "concordance",
+    "cox_likelihood",
+    "cox_likelihood_residuals",
+    "cox_schoenfeld_residuals",
+    "cox_score_residuals",
+    "cox_zph",
+    "device_report",
+    "evaluate_cox_likelihood",
+    "expected_events",
+    "factor_information",
+    "fit_cox",
+    "fit_exact",
+    "hazard_steps",
+    "linear_predictions",
+    "resolve_device",
+    "survival_curves",
+]
