@@ -420,5 +420,12 @@ concordance_pairs <- function(rows, options, device) {
 
 # Integers in the order in which survival lists the strata.
 ordered_codes <- function(strata) {
-  if (length(strata) == 0 || is.integer(strata)) strata else as.integer(as.factor(strata))
+  if (length(strata) == 0) {
+    # also integer(): survival loses a stratum whose label it deparses in two ways
+    NULL
+  } else if (is.integer(strata)) {
+    strata
+  } else {
+    as.integer(as.factor(strata))
+  }
 }
