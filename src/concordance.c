@@ -10,40 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "concordance_work.h"
 #include "inversions.h"
 #include "ranking.h"
-
-#define UNUSED UINT32_MAX
-#define BLOCKS 64
-
-/* Event times are numbered k = 0 .. K - 1, strata one after another. A row's code is 2 k for an
- * event at k, 2 k + 1 for a row that ends after k without one, before k + 1. */
-typedef struct {
-    const ConcordanceData *data;
-    int64_t n_times, n_records;
-    uint32_t *code;       /* n */
-    uint32_t *lo;         /* n: first event time after the start */
-    uint32_t *first_time; /* S + 1: first event time of each stratum */
-    double *time;         /* K */
-    uint32_t *dying;      /* K: events */
-    int64_t *at_risk;     /* K + 1 */
-    int64_t *until;       /* K + 1: events before each event time */
-    uint32_t *row_at;     /* 2 n at most: the row of each place */
-    int32_t *discordant;  /* n */
-    int32_t *tied;        /* n, or NULL if no x is tied */
-    int64_t *all;         /* n: pairs of each row, ties on y left out */
-    double *cubes;        /* 2 K + 1: change of the sum of cubes, by code; NULL likewise */
-    double *counts;
-    double somers, pairs, *dfbeta;
-    double partial[BLOCKS];
-} Work;
-
-INLINE int64_t stratum_of(const ConcordanceData *data, int64_t row)
-{
-    return data->strata ? data->strata[row] : 0;
-}
-
-INLINE int is_event(uint32_t code) { return !(code & 1); }
 
 INLINE int64_t block_start(int64_t n, int64_t block) { return n / BLOCKS * block + n % BLOCKS * block / BLOCKS; }
 
@@ -340,6 +309,11 @@ typedef struct {
 static int number_rows(Work *work, Scratch *scratch)
 {
     const ConcordanceData *data = work->data;
+    if (!data->strata) {
+        if (number_rows_by_grid(work)) return 1;
+        sum_times(work);
+        return 0;
+    }
     if (sort_rows(data, data->stop, scratch->order, scratch->rank)) return 1;
     number_times(work, scratch->order, scratch->rank);
     if (sort_rows(data, data->start, scratch->order, scratch->rank)) return 1;
@@ -359,20 +333,23 @@ static int count_rows(Work *work, Scratch *scratch)
     if (data->strata &&
         split_by_code(data->strata, data->n_strata, data->n, scratch->order, scratch->rank))
         return 1;
+    work->discordant = calloc(n, sizeof *work->discordant);
+    work->all = calloc(n, sizeof *work->all);
+    if (ties) {
+        work->tied = calloc(n, sizeof *work->tied);
+        work->cubes = calloc(n_codes, sizeof *work->cubes);
+    }
+    if (!work->discordant || !work->all || (ties && !(work->tied && work->cubes))) return 1;
+    if (has_few_times(work)) {
+        if (count_few_times(work, scratch->order, scratch->rank)) return 1;
+        run_blocks(sum_rows, work, BLOCKS, (int)data->n_threads);
+        return 0;
+    }
     scratch->next = calloc(n_codes, sizeof *scratch->next);
     scratch->records = malloc(most * sizeof *scratch->records);
     scratch->other = malloc(most * sizeof *scratch->other);
     work->row_at = malloc(most * sizeof *work->row_at);
-    work->discordant = calloc(n, sizeof *work->discordant);
-    work->all = calloc(n, sizeof *work->all);
-    if (!scratch->next || !scratch->records || !scratch->other || !work->row_at ||
-        !work->discordant || !work->all)
-        return 1;
-    if (ties) {
-        work->tied = calloc(n, sizeof *work->tied);
-        work->cubes = calloc(n_codes, sizeof *work->cubes);
-        if (!work->tied || !work->cubes) return 1;
-    }
+    if (!scratch->next || !scratch->records || !scratch->other || !work->row_at) return 1;
     find_places(work, scratch->next);
     make_records(work, scratch->order, scratch->rank, scratch->next, scratch->records,
                  scratch->other);

@@ -139,12 +139,13 @@ INLINE uint64_t group_key(int64_t lo, int64_t hi, int counting, int64_t span)
 }
 
 /* Event rows ordered by event time, from the sorted rows; counts first, then places. */
-static void place_events(const uint8_t *event, const int32_t *hi, const uint32_t *rows,
-                         int64_t n_used, int64_t n_times, int64_t *offsets, int64_t *event_rows)
+static void place_events(const uint8_t *event, const int32_t *lo, const int32_t *hi, int64_t n,
+                         const uint32_t *rows, int64_t n_used, int64_t n_times, int64_t *offsets,
+                         int64_t *event_rows)
 {
     memset(offsets, 0, (size_t)(n_times + 1) * sizeof *offsets);
-    for (int64_t i = 0; i < n_used; i++)
-        if (event[rows[i]]) offsets[hi[rows[i]]]++;
+    for (int64_t row = 0; row < n; row++)
+        if (event[row] && lo[row] < hi[row]) offsets[hi[row]]++;
     for (int64_t k = 0; k < n_times; k++) offsets[k + 1] += offsets[k];
     for (int64_t i = 0; i < n_used; i++)
         if (event[rows[i]]) event_rows[offsets[hi[rows[i]] - 1]++] = i;
@@ -183,7 +184,7 @@ int64_t sort_groups(const int32_t *lo, const int32_t *hi, const uint8_t *event, 
     }
     if (!failed) {
         group_offsets[groups] = used;
-        place_events(event, hi, rows, used, n_times, event_offsets, event_rows);
+        place_events(event, lo, hi, n, rows, used, n_times, event_offsets, event_rows);
     }
     free(keys);
     free(rows);

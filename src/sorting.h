@@ -11,6 +11,10 @@ int radix_sort(uint64_t *keys, uint32_t *rows, int64_t n, int bits, int n_thread
 /* Number of bits of an integer. */
 int bits_of(uint64_t largest);
 
+/* Distinct values[i] with wanted[i] != 0, ascending; their number, -1 if memory ran out. */
+int64_t distinct_doubles(const double *values, const uint8_t *wanted, int64_t n, double *distinct,
+                         int n_threads);
+
 /* Ascending distinct times under a grid of cells, which narrows a search to a few of
  * them. The grid's arithmetic is monotone, so a time in a later cell is a later time. */
 typedef struct {
