@@ -129,7 +129,7 @@ def test_small_tied_data_pair_by_pair(rows, counting, stratified):
 @pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
 @pytest.mark.parametrize(
     ("ties", "counting", "n_strata"),
-    [(True, True, 4), (False, False, 1), (True, False, 900), (False, True, 1)],
+    [(True, True, 4), (True, True, 1), (False, False, 1), (True, False, 900), (False, True, 1)],
 )
 def test_kernel_and_twin_count_the_same(ties, counting, n_strata):
     # more than 2^16 records: three digits of the places
@@ -148,6 +148,30 @@ def test_kernel_and_twin_count_the_same(ties, counting, n_strata):
     squares = count_compiled(data, cluster, False)[2]
     by_cluster = np.bincount(cluster, weights=expected)
     np.testing.assert_allclose(squares, (by_cluster**2).sum(), rtol=1e-11)
+
+
+@pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
+@pytest.mark.parametrize("decimals", [0, 2, 3, 15])
+@pytest.mark.parametrize("entered_late", [True, False])
+def test_days_and_groups_of_any_size(decimals, entered_late):
+    # few event times are counted by a walk along x; x of one value come in twos, in threes, in
+    # hundreds, or not at all
+    rng = np.random.default_rng(decimals)
+    n = 5000
+    start = rng.integers(0, 150, n).astype(float) * entered_late
+    stop = start + rng.integers(1, 150, n)
+    x, event = np.round(rng.normal(size=n), decimals), rng.random(n) < 0.1
+    data = as_data(x, stop, event, start)
+    counted = concordance(data)
+    counts, cox_variance, squares, dfbeta = count_compiled(data, None, True)
+    np.testing.assert_array_equal(counts, counted.counts)
+    np.testing.assert_allclose(cox_variance, counted.cox_variance, rtol=1e-12)
+    np.testing.assert_allclose(squares, (dfbeta**2).sum(), rtol=1e-12)
+    c, d, t = counted.influence[:3].numpy()
+    pairs = counts[0, :3].sum().item()
+    somers = ((counts[0, 0] - counts[0, 1]) / pairs).item()
+    expected = (c - d) / pairs - somers / pairs * (c + d + t)
+    np.testing.assert_allclose(dfbeta, expected, rtol=1e-11, atol=1e-15)
 
 
 @pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
