@@ -6,7 +6,7 @@
 
 #define PANEL 32  /* vectors added up at once */
 #define LANES 4   /* length of vectors is padded to a multiple of this */
-#define MAX_COVARIATES 128
+#define MAX_COVARIATES 256
 
 INLINE int padded(int p) { return (p + LANES - 1) / LANES * LANES; }
 

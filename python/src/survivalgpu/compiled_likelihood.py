@@ -21,7 +21,7 @@ from survivalgpu.sorting import sort_keys
 from survivalgpu.sparse import offsets_from_counts
 
 # Beyond this many columns a matrix product of the processor's own library is faster.
-_MOST_COVARIATES = 128
+_MOST_COVARIATES = 256
 # survival recentres the linear predictor of (start, stop] data beyond this.
 _LARGEST_PREDICTOR = 200.0
 # A risk set's total below this has no reciprocal.

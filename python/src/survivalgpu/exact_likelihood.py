@@ -29,7 +29,7 @@ from survivalgpu.risk_sets import build_risk_sets
 from survivalgpu.sparse import offsets_from_counts
 
 # Of the compiled kernel; more go through PyTorch.
-_MOST_COVARIATES = 128
+_MOST_COVARIATES = 256
 
 # Elements of the largest table of a batch: what a CPU's caches hold, and what a GPU needs
 # to be busy.

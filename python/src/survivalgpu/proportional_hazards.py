@@ -31,7 +31,7 @@ from survivalgpu.row_blocks import default_block_rows
 
 _PEEK_ROWS = 1000
 # The compiled kernel's limit.
-_MOST_COVARIATES = 128
+_MOST_COVARIATES = 256
 
 
 @dataclass(frozen=True)
