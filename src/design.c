@@ -41,6 +41,14 @@ VECTORISED static void sum_block(void *context, int64_t block)
     }
 }
 
+/* Add the sums of the blocks (n_blocks x p) up, in their order. */
+static void add_blocks(const double *sums, int64_t n_blocks, int64_t p, double *totals)
+{
+    memset(totals, 0, (size_t)p * sizeof(double));
+    for (int64_t block = 0; block < n_blocks; block++)
+        for (int64_t j = 0; j < p; j++) totals[j] += sums[block * p + j];
+}
+
 /*
  * totals[j] = sum over i of w[i] x[i, j], or of w[i] |x[i, j] - centre[j]| where a centre is
  * given. Strides are in elements. Returns 1 if memory ran out.
@@ -53,9 +61,7 @@ int column_sums(const double *x, int64_t n, int64_t p, int64_t row_stride, int64
     c.sums = malloc((size_t)(n_blocks * p + 1) * sizeof(double));
     if (!c.sums) return 1;
     run_blocks(sum_block, &c, n_blocks, n_threads);
-    memset(totals, 0, (size_t)p * sizeof(double));
-    for (int64_t block = 0; block < n_blocks; block++)
-        for (int64_t j = 0; j < p; j++) totals[j] += c.sums[block * p + j];
+    add_blocks(c.sums, n_blocks, p, totals);
     free(c.sums);
     return 0;
 }
@@ -167,9 +173,7 @@ int chosen_row_sums(const double *x, int64_t q, const int64_t *rows, int64_t n,
     RowSums r = {x, q, n, rows, weights, malloc((size_t)(n_blocks * q + 1) * sizeof(double))};
     if (!r.sums) return 1;
     run_blocks(add_rows, &r, n_blocks, n_threads);
-    memset(totals, 0, (size_t)q * sizeof(double));
-    for (int64_t block = 0; block < n_blocks; block++)
-        for (int64_t j = 0; j < q; j++) totals[j] += r.sums[block * q + j];
+    add_blocks(r.sums, n_blocks, q, totals);
     free(r.sums);
     return 0;
 }

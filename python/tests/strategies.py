@@ -9,6 +9,7 @@ import torch
 from hypothesis import strategies as st
 
 from survivalgpu.coxph import CoxData
+from survivalgpu.fitted_risks import FittedRows
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,22 @@ class Rows:
         return CoxData(
             **{k: None if v is None else torch.as_tensor(v).to(device) for k, v in values.items()}
         )
+
+    def fitted(self, beta, ties="efron", device="cpu", **changes) -> FittedRows:
+        """The rows at ``beta``, as what is computed after a fit takes them."""
+        data = self.data(device)
+        values = {
+            "x": data.x,
+            "linear_predictors": data.x @ torch.as_tensor(beta, device=device) + data.offset,
+            "stop": data.stop,
+            "event": data.event,
+            "start": data.start,
+            "strata": data.strata,
+            "weights": data.weights,
+            "ties": ties,
+            **changes,
+        }
+        return FittedRows(**values)
 
     def arrays(self):
         """Arguments of the reference implementation, in its order."""

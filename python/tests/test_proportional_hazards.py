@@ -15,20 +15,8 @@ from survivalgpu.fitted_risks import FittedRows
 from survivalgpu.proportional_hazards import zph_sums
 
 
-def fitted(rows, beta, ties="efron", device="cpu", **changes) -> FittedRows:
-    data = rows.data(device)
-    values = {
-        "x": data.x,
-        "linear_predictors": data.x @ torch.as_tensor(beta, device=device) + data.offset,
-        "stop": data.stop,
-        "event": data.event,
-        "start": data.start,
-        "strata": data.strata,
-        "weights": data.weights,
-        "ties": ties,
-        **changes,
-    }
-    return FittedRows(**values)
+def fitted(rows, *arguments, **changes) -> FittedRows:
+    return rows.fitted(*arguments, **changes)
 
 
 @given(rows=survival_rows(), ties=ties_rules)

@@ -21,21 +21,9 @@ from survivalgpu.schoenfeld import schoenfeld_residuals
 from survivalgpu.score_residuals import Collapse, score_residuals, score_residuals_of_rows
 
 
-def fitted(rows, beta, ties="efron", device="cpu", **changes) -> FittedRisks:
-    """The rows at ``beta``, as the package takes them."""
-    data = rows.data(device)
-    values = {
-        "x": data.x,
-        "linear_predictors": data.x @ torch.as_tensor(beta, device=device) + data.offset,
-        "stop": data.stop,
-        "event": data.event,
-        "start": data.start,
-        "strata": data.strata,
-        "weights": data.weights,
-        "ties": ties,
-        **changes,
-    }
-    return FittedRisks(FittedRows(**values))
+def fitted(rows, *arguments, **changes) -> FittedRisks:
+    """The tables of the rows at ``beta``."""
+    return FittedRisks(rows.fitted(*arguments, **changes))
 
 
 def beta_of(rows, seed=0):
