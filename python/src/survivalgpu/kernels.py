@@ -54,6 +54,9 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
         _INT,
         [_POINTER, _POINTER, *[_LONG] * 3, *[_POINTER] * 3, _LONG, *[_POINTER] * 4, _INT],
     ),
+    "draw_counts": (_INT, [*[_LONG] * 4, *[_POINTER] * 4, _INT]),
+    "draw_exponentials": (_INT, [*[_LONG] * 4, _POINTER, _INT]),
+    "draw_permutations": (_INT, [*[_LONG] * 5, *[_POINTER] * 3, _INT]),
     "inversion_sums": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _POINTER, _INT]),
 }
 

@@ -1,0 +1,1 @@
+"""Resampling of subjects: random draws, bootstrap replicates and permutation tests."""
