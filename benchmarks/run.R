@@ -80,7 +80,7 @@ main <- function() {
   path <- results_path(machine, device, quick)
   settings <- list(
     quick = quick, pool = if (quick) new.env(),
-    rounds = if (quick) 2L else as.integer(Sys.getenv("ROUNDS", "11")),
+    rounds = if (quick) 1L else as.integer(Sys.getenv("ROUNDS", "11")),
     sources = Sys.getenv("BENCH_SOURCES", "unknown")
   )
   cases <- select_cases(words("CASES"))

@@ -1,6 +1,7 @@
 # The cases. Each is a task (see tasks.R) on simulated data (see problems.R), the engines that try
 # it, and what adapters need to know of it: `ties`, `counting` for (start, stop] rows, `strata`,
-# `cluster`, and `tied`, whether events share times.
+# `cluster`, and `tied`, whether events share times. A call over `limit` seconds is ended; one over
+# `patience` seconds is made once.
 
 ours_and_survival <- c("survival", "survivalGPU")
 competitors <- c(
@@ -9,7 +10,8 @@ competitors <- c(
 
 case <- function(name, title, group, rows, columns, simulate, task = "fit", ties = "efron",
                  tied = FALSE, counting = FALSE, strata = FALSE, cluster = FALSE,
-                 engines = ours_and_survival, rounds = 5L, limit = 900, quick_rows = 3000) {
+                 engines = ours_and_survival, rounds = 5L, limit = 900, patience = 60,
+                 quick_rows = 3000) {
   as.list(environment())
 }
 
@@ -105,11 +107,10 @@ issue_after_fit <- function() {
 # ---- and the others ------------------------------------------------------------------------------
 
 competitor_cases <- function() {
-  small <- function(name, title, simulate, ..., rows = 5e4, columns = 5, limit = 150,
-                    quick_rows = 1000) {
+  small <- function(name, title, simulate, ..., rows = 5e4, columns = 5, quick_rows = 1000) {
     case(
       name, title, "competitors", rows, columns, simulate, ...,
-      engines = competitors, limit = limit, quick_rows = quick_rows
+      engines = competitors, rounds = 3L, limit = 150, patience = 20, quick_rows = quick_rows
     )
   }
   times <- function(rows) right_censored(rows, 5)
@@ -131,12 +132,12 @@ competitor_cases <- function() {
     small(
       "small_clusters", "robust variance, 10 rows a cluster, continuous times",
       function(rows) clustered(rows, 5, days = FALSE),
-      cluster = TRUE
+      cluster = TRUE, rows = 2e4
     ),
     small(
       "small_clusters_days", "robust variance, 10 rows a cluster, whole days",
       function(rows) clustered(rows, 5),
-      tied = TRUE, cluster = TRUE
+      tied = TRUE, cluster = TRUE, rows = 2e4
     ),
     small("long", "right-censored, continuous times", function(rows) right_censored(rows, 1),
       rows = 1e6, columns = 1
@@ -165,7 +166,7 @@ scaling_cases <- function() {
         ),
         if (tied) "whole days" else "continuous times",
         "scaling", rows, columns, function(rows) right_censored(rows, columns, days = tied),
-        tied = tied, rounds = 3L, limit = 150
+        tied = tied, rounds = 3L, limit = 150, patience = 20
       ),
       series = series
     ))

@@ -7,7 +7,7 @@ measure_case <- function(case, settings) {
   tiny <- if (!settings$quick) simulate_problem(case, case$quick_rows, "tiny")
   on.exit(unlink(c(full$folder, tiny$folder), recursive = TRUE))
 
-  workers <- lapply(stats::setNames(nm = case$engines), worker_for, pool = settings$pool)
+  workers <- workers_for(case$engines, settings$pool)
   on.exit(lapply(workers, release_worker, pool = settings$pool), add = TRUE)
   busy <- if (settings$quick) NA else others_busy()
   engines <- first_calls(case, workers, full$folder, tiny$folder)
@@ -33,14 +33,15 @@ simulate_problem <- function(case, rows, label) {
 # ---- workers -------------------------------------------------------------------------------------
 
 # Where there is a pool, an engine's process serves case after case; else each case has fresh ones.
-worker_for <- function(engine, pool) {
+workers_for <- function(engines, pool) {
   if (is.null(pool)) {
-    return(start_worker(engine))
+    return(start_workers(engines))
   }
-  if (is.null(pool[[engine]]) || isTRUE(pool[[engine]]$dead)) {
-    assign(engine, start_worker(engine), envir = pool)
-  }
-  pool[[engine]]
+  absent <- Filter(function(engine) {
+    is.null(pool[[engine]]) || isTRUE(pool[[engine]]$dead)
+  }, engines)
+  list2env(start_workers(absent), pool)
+  mget(engines, pool)
 }
 
 release_worker <- function(worker, pool) {
@@ -128,8 +129,12 @@ judge <- function(entry, worker, outcome, reference) {
 timed_rounds <- function(case, workers, engines, settings) {
   ran <- names(engines)[vapply(engines, function(entry) entry$status == "ran", NA)]
   first <- vapply(engines[ran], function(entry) entry$first_seconds, 0)
-  rounds <- rounds_affordable(min(case$rounds, settings$rounds), first)
-  turns <- lapply(stats::setNames(nm = ran), function(engine) list())
+  rounds <- rounds_affordable(min(case$rounds, settings$rounds), first, case$patience)
+  # a call too long to be made again is its own only turn
+  turns <- lapply(as.list(first), function(seconds) {
+    if (seconds > case$patience) list(seconds) else list()
+  })
+  for (engine in ran[first > case$patience]) engines[[engine]]$once <- TRUE
   for (round in seq_len(max(0L, rounds))) {
     for (engine in ran[round <= rounds]) {
       times <- if (settings$quick) 1L else calls_per_turn(first[[engine]])
@@ -147,9 +152,10 @@ timed_rounds <- function(case, workers, engines, settings) {
   summarise_turns(engines, turns)
 }
 
-# Five rounds; three of calls longer than 20 s, one where a call takes a minute and more.
-rounds_affordable <- function(rounds, first) {
-  pmin(rounds, ifelse(first > 60, 1L, ifelse(first > 20, 3L, 11L)))
+# None of calls that took longer than the case has patience for, half as many of those over a third
+# of it.
+rounds_affordable <- function(rounds, first, patience) {
+  ifelse(first > patience, 0, ifelse(first > patience / 3, ceiling(rounds / 2), rounds))
 }
 
 # A turn of quick calls is many of them, a fifth of a second in all.

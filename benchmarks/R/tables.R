@@ -72,11 +72,16 @@ engine_cell <- function(engine) {
     return("")
   }
   switch(engine$status,
-    measured = duration(engine$seconds),
+    measured = time_cell(engine),
     over = paste("over", duration(engine$limit)),
     disagrees = paste("differs:", engine$reason),
     engine$status
   )
+}
+
+# Median of the turns, or the one call there was.
+time_cell <- function(engine) {
+  paste0(duration(engine$seconds), if (isTRUE(engine$once)) " (once)")
 }
 
 duration <- function(seconds) {
@@ -126,7 +131,7 @@ competitor_row <- function(entry, engines) {
   cells <- vapply(engines, FUN.VALUE = "", function(name) {
     engine <- entry$engines[[name]]
     switch(engine$status %||% "absent",
-      measured = duration(engine$seconds),
+      measured = time_cell(engine),
       over = paste("over", duration(engine$limit)),
       disagrees = "differs",
       `not available` = "not there",

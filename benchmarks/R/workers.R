@@ -14,8 +14,13 @@ engine_command <- function(engine, replies) {
   paste(c(shQuote(program), shQuote(arguments)), collapse = " ")
 }
 
-# list(engine, ok, ...) with the worker's first answer: whether it could be started at all.
-start_worker <- function(engine) {
+# Starts a process for each engine, all at the same time: most of their start is waiting.
+start_workers <- function(engines) {
+  workers <- lapply(stats::setNames(nm = engines), launch_worker)
+  lapply(workers, await_worker)
+}
+
+launch_worker <- function(engine) {
   folder <- tempfile(paste0("worker_", engine, "_"))
   dir.create(folder)
   replies <- file.path(folder, "replies")
@@ -31,6 +36,11 @@ start_worker <- function(engine) {
   worker$replies <- replies
   worker$read <- 0L
   worker$input <- pipe(command, "w")
+  worker
+}
+
+# Fills in the worker's first answer: whether it could be started at all.
+await_worker <- function(worker) {
   started <- next_reply(worker, limit = 120)
   worker$ok <- isTRUE(started$ok)
   worker$error <- if (!worker$ok) first_words(started$error %||% last_log_line(worker))
