@@ -46,10 +46,6 @@ def convergence_messages(
 ) -> list[str]:
     """Word what is doubtful about a fit, as survival does.
 
-    At a maximum the step ``u V`` that is left (``u`` the score, ``V`` the variance) is
-    negligible against the coefficient. Where it is not, the log-likelihood has flattened
-    out while the coefficient still moves: it may be infinite.
-
     Parameters
     ----------
     fit : CoxFit
@@ -76,13 +72,40 @@ def convergence_messages(
         if not counting and (largest > _LARGEST_PREDICTOR or not np.isfinite(step).all()):
             messages.append("One or more coefficients may be infinite.")
         return messages
-    tolerance = np.sqrt(control.eps)
-    if counting:
-        moving = step > tolerance * (1 + np.abs(coefficients))
-    else:
-        moving = (step > control.eps) & (step > tolerance * np.abs(coefficients))
-    moving |= ~np.isfinite(score)
+    moving = still_moving(coefficients, score, fit.variance[0], control.eps, counting)
     if not moving.any():
         return []
     listed = ", ".join(name for name, moves in zip(names, moving, strict=True) if moves)
     return [f"Loglik converged before variable {listed}; coefficient may be infinite."]
+
+
+def still_moving(
+    coefficients: np.ndarray,
+    score: np.ndarray,
+    variance: np.ndarray,
+    eps: float,
+    counting: bool,
+) -> np.ndarray:
+    """Coefficients that may be infinite, ``(p,)`` bool.
+
+    At a maximum the step ``u V`` that is left (``u`` the score, ``V`` the variance) is
+    negligible against the coefficient. Where it is not, the log-likelihood has flattened
+    out while the coefficient still moves.
+
+    Parameters
+    ----------
+    coefficients, score : ndarray
+        ``(p,)`` where the iterations stopped.
+    variance : ndarray
+        ``(p, p)``.
+    eps : float
+        Tolerance of the log-likelihood; that of a step is its square root.
+    counting : bool
+        Use survival's rule for ``(start, stop]`` data; else the one for right-censored.
+    """
+    step, tolerance = np.abs(score @ variance), np.sqrt(eps)
+    if counting:
+        moving = step > tolerance * (1 + np.abs(coefficients))
+    else:
+        moving = (step > eps) & (step > tolerance * np.abs(coefficients))
+    return moving | ~np.isfinite(score)

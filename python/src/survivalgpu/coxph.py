@@ -133,26 +133,33 @@ def fit_coxph(
     Cox (1972), JRSS B 34:187; formulas in :mod:`survivalgpu.partial_likelihood`.
     """
     control = control or NewtonControl()
-    p, device = data.x.shape[1], data.x.device
+    p = data.x.shape[1]
     n_problems = 1 if data.weights is None or data.weights.ndim == 1 else data.weights.shape[1]
     start = np.zeros(p) if init is None else np.asarray(init, dtype=np.float64)
     start = np.array(np.broadcast_to(start, (max(n_problems, np.atleast_2d(start).shape[0]), p)))
-    mask = np.zeros(p, dtype=bool) if uncentred is None else np.asarray(uncentred, dtype=bool)
     # what overflows ends as a value that is not finite, and is reported as such
     with threads_for(data.x.numel()), np.errstate(all="ignore"):
-        risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
-        design = build_design(
-            data.x,
-            risk_sets,
-            torch.as_tensor(mask, device=device),
-            data.offset,
-            data.weights,
-            _scale_row(data, risk_sets),
-        )
+        risk_sets, design = sorted_problem(data, uncentred)
         likelihood = PartialLikelihood(risk_sets, design, ties, block_rows, compiled)
         scale = design.scale.cpu().numpy()
         result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
         return _cox_fit(data, likelihood, result, residuals)
+
+
+def sorted_problem(data: CoxData, uncentred: np.ndarray | None) -> tuple[RiskSets, Design]:
+    """Risk sets of the rows, and their design; ``uncentred`` as of :func:`fit_coxph`."""
+    p, device = data.x.shape[1], data.x.device
+    mask = np.zeros(p, dtype=bool) if uncentred is None else np.asarray(uncentred, dtype=bool)
+    risk_sets = build_risk_sets(data.stop, data.event, data.start, data.strata)
+    design = build_design(
+        data.x,
+        risk_sets,
+        torch.as_tensor(mask, device=device),
+        data.offset,
+        data.weights,
+        _scale_row(data, risk_sets),
+    )
+    return risk_sets, design
 
 
 def _cox_fit(

@@ -63,18 +63,18 @@ class Evaluation:
         ``(B,)``.
     score : Tensor
         ``(B, p)``.
-    information : Tensor
-        ``(B, p, p)``, minus the Hessian.
+    information : Tensor or None
+        ``(B, p, p)``, minus the Hessian; None where it was not asked for.
     """
 
     loglik: Tensor
     score: Tensor
-    information: Tensor
+    information: Tensor | None
 
 
 @dataclass(frozen=True)
 class _RiskTables:
-    """One evaluation's risks by sorted row ``(B, n_used)`` and sums by event time."""
+    """One evaluation's risks by sorted row ``(n_used, B)`` and sums by event time."""
 
     risk: Tensor
     s0: Tensor  # (K, B)
@@ -100,6 +100,10 @@ class PartialLikelihood:
     compiled : bool
         Take the compiled kernels where they can do it: one problem, on the CPU, without a
         wish for ``block_rows``.
+    copies : Tensor, optional
+        ``(n_used, B)`` how often each sorted row is in each problem, 0 or more, where rows
+        stand for several; the weights are then those of all copies together, and Efron's
+        tied events are the copies.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class PartialLikelihood:
         ties: str,
         block_rows: int | None = None,
         compiled: bool = True,
+        copies: Tensor | None = None,
     ) -> None:
         self.risk_sets = risk_sets
         self.design = design
@@ -118,7 +123,7 @@ class PartialLikelihood:
         if design.offset is not None:
             offset = design.offset.unsqueeze(1)
             self._event_offset = chosen_row_sums(offset, rows, weights).reshape(-1)
-        self._ties_rule, self._block_rows = ties, block_rows
+        self._ties_rule, self._block_rows, self._copies = ties, block_rows, copies
         self._compiled: CompiledLikelihood | None = None
         if compiled and block_rows is None and CompiledLikelihood.suits(design):
             self._compiled = CompiledLikelihood(risk_sets, design, ties)
@@ -126,36 +131,43 @@ class PartialLikelihood:
     @cached_property
     def _event_weight(self) -> Tensor:
         """Total weight of the events of each event time, ``(K, B or 1)``."""
-        weights = self._row_weights(self.risk_sets.event_rows).T.contiguous()
+        weights = self._row_weights(self.risk_sets.event_rows)
         number = torch.arange(weights.shape[0], device=weights.device)
         return SegmentSum(self.risk_sets.event_offsets, number, weights.shape[0])(weights)
 
     @cached_property
     def _ties(self) -> TieTerms:
-        return TieTerms(self.risk_sets, self._ties_rule)
+        copies = self._copies
+        events = None if copies is None else copies[self.risk_sets.event_rows]
+        return TieTerms(self.risk_sets, self._ties_rule, events)
 
     @cached_property
     def _blocks(self) -> tuple[RowBlock, ...]:
         rows = self._block_rows
         if rows is None:
-            rows = default_block_rows(self.design.x1.shape[1], self.design.x1.device)
+            n_problems = self.design.weights.shape[1] if self._several_weights else 1
+            width = max(self.design.x1.shape[1], n_problems)
+            rows = default_block_rows(width, self.design.x1.device)
         return tuple(row_blocks(self.risk_sets, rows))
 
     def restricted_to(self, problems: np.ndarray) -> PartialLikelihood:
-        """The same likelihood for some of the problems; a no-op where weights are shared."""
+        """The same likelihood for some of the problems; itself where weights are shared."""
         weights = self.design.weights
-        if weights is None or weights.ndim == 1:
+        if weights is None or weights.ndim == 1 or problems.size == weights.shape[1]:
             return self
         index = torch.as_tensor(problems, device=weights.device)
         part = copy.copy(self)
         part.design = replace(self.design, weights=weights[:, index].contiguous())
         part._event_weight = self._event_weight[:, index]
         part._event_x = self._event_x[index]
+        if self._copies is not None:
+            part._copies = self._copies[:, index]
+            part.__dict__.pop("_ties", None)
         if self.design.offset is not None:
             part._event_offset = self._event_offset[index]
         return part
 
-    def evaluate(self, beta: Tensor) -> Evaluation:
+    def evaluate(self, beta: Tensor, information: bool = True) -> Evaluation:
         """Evaluate at ``(B, p)`` coefficients on the scale of the design."""
         if self._compiled is not None and beta.shape[0] == 1:
             sums = self._compiled.evaluate(beta[0])
@@ -165,7 +177,8 @@ class PartialLikelihood:
         hazards = tables.hazards
         score = self._event_x[:, 1:] - torch.einsum("kb,kbp->bp", hazards.phi, tables.mean)
         score = score + torch.einsum("kb,kbp->bp", hazards.excess, tables.tied_mean)
-        return Evaluation(self._loglik(beta, tables), score, self._information(tables))
+        second = self._information(tables) if information else None
+        return Evaluation(self._loglik(beta, tables), score, second)
 
     def _completed(self, beta: Tensor, sums: RiskSums) -> Evaluation:
         """The kernels' sums with the events' own covariates."""
@@ -185,10 +198,10 @@ class PartialLikelihood:
         if residuals is not None:
             return residuals
         tables = self._risk_tables(beta.unsqueeze(0), self.design.x1[:, :1].contiguous())
-        expected = torch.cat([values for _, values in self._expected(tables)], dim=1)
+        expected = torch.cat([values for _, values in self._expected(tables)])
         if self.design.weights is not None:
             expected /= self._row_weights(slice(None))
-        residual = -expected.squeeze(0)
+        residual = -expected.squeeze(1)
         residual[self.risk_sets.event_rows] += 1.0
         residuals = residual.new_zeros(self.risk_sets.n_rows)
         residuals[self.risk_sets.order] = residual
@@ -206,12 +219,14 @@ class PartialLikelihood:
         n_problems, q = beta.shape[0], columns.shape[1]
         risk_set = self.risk_sets.intervals.risk_set_sums(sums.flatten(1)).view(-1, n_problems, q)
         s0 = risk_set[:, :, 0].clone()
+        if self._several_weights:
+            # without an event of some weight a risk set may be empty, and does not count
+            s0.masked_fill_(self._event_weight == 0, 1.0)
         # a total of 0 stays: survival, too, rejects a step that far
         tiny = (s0 > 0).all(0) & (s0 < _SMALLEST_TOTAL).any(0)
         if not self.risk_sets.counting and shift is None and bool(tiny.any()):
             return self._risk_tables(beta, columns, self._lowering(beta, tiny))
-        tied = [self._ties.sum_rows.weighted(r[self._ties.rows], columns) for r in risk]
-        tied = torch.stack(tied, dim=1)
+        tied = self._ties.sum_rows.products(risk, columns)
         hazards = self._ties.hazards(s0, tied[:, :, 0], self._event_weight)
         risk_set /= s0.unsqueeze(2)
         tied_mean = tied[:, :, 1:] / s0[self._ties.tied_k].unsqueeze(2)
@@ -220,43 +235,44 @@ class PartialLikelihood:
     def _group_sums(
         self, beta: Tensor, columns: Tensor, shift: Tensor | None
     ) -> tuple[Tensor, Tensor, float]:
-        """Risk of each row ``(B, n_used)``, its sums by group, and the largest ``|eta|``."""
+        """Risk of each row ``(n_used, B)``, its sums by group, and the largest ``|eta|``."""
         n_problems = beta.shape[0]
-        risk = columns.new_empty(n_problems, self.risk_sets.n_used)
+        risk = columns.new_empty(self.risk_sets.n_used, n_problems)
         sums = columns.new_zeros(self.risk_sets.n_groups, n_problems, columns.shape[1])
         largest = 0.0
         for block in self._blocks:
             eta = self._linear_predictor(beta, block.rows, shift)
             if self.risk_sets.counting:
                 largest = max(largest, float(eta.abs().max()))
-            block_risk = torch.exp(eta)
+            block_risk = torch.exp(eta, out=risk[block.rows])
             if self.design.weights is not None:
-                block_risk *= self._row_weights(block.rows)
-            risk[:, block.rows] = block_risk
-            for b in range(n_problems):
-                self._add_block(sums[:, b], block, block_risk[b], columns[block.rows])
+                weights = self._row_weights(block.rows)
+                block_risk *= weights
+                if self._several_weights:
+                    block_risk.masked_fill_(weights == 0, 0.0)
+            self._add_block(sums, block, block_risk, columns[block.rows])
         return risk, sums, largest
 
     @staticmethod
     def _add_block(sums: Tensor, block: RowBlock, risk: Tensor, columns: Tensor) -> None:
         if block.sums is None:
-            torch.mul(columns, risk.unsqueeze(1), out=sums[block.groups])
+            torch.mul(columns.unsqueeze(1), risk.unsqueeze(2), out=sums[block.groups])
         else:
-            sums[block.groups] += block.sums.weighted(risk, columns)
+            sums[block.groups] += block.sums.products(risk, columns)
 
     def _linear_predictor(self, beta: Tensor, rows: slice, shift: Tensor | None) -> Tensor:
-        """``(B, rows)`` of ``x beta + offset``, less the shift of the row's stratum."""
-        eta = torch.nn.functional.pad(beta, (1, 0)) @ self.design.x1[rows].T
+        """``(rows, B)`` of ``x beta + offset``, less the shift of the row's stratum."""
+        eta = self.design.x1[rows] @ torch.nn.functional.pad(beta, (1, 0)).T
         if self.design.offset is not None:
-            eta += self.design.offset[rows]
+            eta += self.design.offset[rows].unsqueeze(1)
         if shift is not None:
             strata = self.risk_sets.row_strata
-            eta -= shift.T if strata is None else shift[strata[rows]].T
+            eta -= shift if strata is None else shift[strata[rows]]
         return eta
 
     def _stratum_shift(self, beta: Tensor) -> Tensor:
         """Mean linear predictor of each stratum ``(S, B)``, to keep ``exp`` in range."""
-        eta = self._linear_predictor(beta, slice(None), None).T
+        eta = self._linear_predictor(beta, slice(None), None)
         strata = self.risk_sets.row_strata
         if strata is None:
             return eta.mean(0, keepdim=True)
@@ -266,18 +282,22 @@ class PartialLikelihood:
 
     def _lowering(self, beta: Tensor, which: Tensor) -> Tensor:
         """Shift ``(S, B)`` that raises all risks of the problems ``which``."""
-        highest = self._linear_predictor(beta, slice(None), None).amax(1)
+        highest = self._linear_predictor(beta, slice(None), None).amax(0)
         room = (_LARGEST_PREDICTOR - highest).clamp(min=0.0)
         shift = torch.where(which, -room, torch.zeros_like(room))
         return shift.expand(self.risk_sets.n_strata, -1)
 
+    @property
+    def _several_weights(self) -> bool:
+        """Whether each problem has its own weights, some of which may be 0."""
+        return self.design.weights is not None and self.design.weights.ndim == 2
+
     def _row_weights(self, rows: Tensor | slice) -> Tensor:
-        """Case weights of some sorted rows, ``(B or 1, rows)``."""
+        """Case weights of some sorted rows, ``(rows, B or 1)``."""
         weights = self.design.weights
         if weights is None:
-            ones = torch.ones_like(self.design.x1[rows, 0])
-            return ones.unsqueeze(0)
-        return weights[rows].unsqueeze(0) if weights.ndim == 1 else weights[rows].T
+            return torch.ones_like(self.design.x1[rows, :1])
+        return weights[rows].unsqueeze(1) if weights.ndim == 1 else weights[rows]
 
     # ---- log-likelihood and information ----------------------------------------------
 
@@ -293,7 +313,7 @@ class PartialLikelihood:
         return loglik
 
     def _expected(self, tables: _RiskTables) -> Iterator[tuple[slice, Tensor]]:
-        """Per block, ``w_i r_i Lambda_i``: the weighted expected events, ``(B, rows)``."""
+        """Per block, ``w_i r_i Lambda_i``: the weighted expected events, ``(rows, B)``."""
         by_group = self.risk_sets.intervals.interval_sums(tables.hazards.phi / tables.s0)
         spared = tables.hazards.excess / tables.s0[self._ties.tied_k]
         spared_by_row = None
@@ -304,7 +324,7 @@ class PartialLikelihood:
             cumulative = block.spread(by_group)
             if spared_by_row is not None:
                 cumulative = cumulative - spared_by_row[block.rows]
-            yield block.rows, tables.risk[:, block.rows] * cumulative.T
+            yield block.rows, tables.risk[block.rows] * cumulative
 
     def _information(self, tables: _RiskTables) -> Tensor:
         second_moment = self._second_moment(tables)
@@ -320,19 +340,19 @@ class PartialLikelihood:
 
     def _second_moment(self, tables: _RiskTables) -> Tensor:
         """``X' diag(w r Lambda) X`` for each problem, ``(B, p, p)``."""
-        p, n_problems = self.design.n_covariates, tables.risk.shape[0]
+        p, n_problems = self.design.n_covariates, tables.risk.shape[1]
         x1 = self.design.x1
         if n_problems < _PAIRWISE_FROM:
             total = x1.new_zeros(n_problems, p + 1, p + 1)
             for rows, v in self._expected(tables):
                 x_rows = x1[rows]
                 for b in range(n_problems):
-                    total[b].addmm_((x_rows * v[b].unsqueeze(1)).T, x_rows)
+                    total[b].addmm_((x_rows * v[:, b, None]).T, x_rows)
             return total[:, 1:, 1:]
         first, second = torch.triu_indices(p, p, device=x1.device).unbind()
         pairs = x1.new_zeros(n_problems, first.numel())
         for rows, v in self._expected(tables):
-            pairs.addmm_(v, x1[rows][:, 1 + first] * x1[rows][:, 1 + second])
+            pairs.addmm_(v.T, x1[rows][:, 1 + first] * x1[rows][:, 1 + second])
         total = x1.new_zeros(n_problems, p, p)
         total[:, first, second] = pairs
         total[:, second, first] = pairs

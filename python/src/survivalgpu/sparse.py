@@ -73,6 +73,22 @@ class SegmentSum:
         """
         return csr_matrix(self.offsets, self.columns, weights, self.n_columns) @ values
 
+    def products(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return ``(m, B, q)``: the sum over each segment of ``left[e, b] * right[e, j]``.
+
+        ``left`` is ``(n_columns, B)`` and ``right`` ``(n_columns, q)``.
+        """
+        shape = self.n_segments, left.shape[1], right.shape[1]
+        out = left.new_empty(shape)
+        # the fewer factors make the matrices, the more are multiplied at once
+        if shape[1] <= shape[2]:
+            for b in range(shape[1]):
+                out[:, b] = self.weighted(left[self.columns, b], right)
+            return out
+        for j in range(shape[2]):
+            out[:, :, j] = self.weighted(right[self.columns, j], left)
+        return out
+
     def __call__(self, values: Tensor) -> Tensor:
         """Return ``(m, q)``: the sum over each segment of ``values[columns[e]]``."""
         if self._ones is None:
