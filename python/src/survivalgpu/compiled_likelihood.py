@@ -16,6 +16,7 @@ from torch import Tensor
 
 from survivalgpu.design import Design
 from survivalgpu.kernels import check, kernels_for, n_threads, pointer
+from survivalgpu.memory import empty, zeros
 from survivalgpu.risk_sets import RiskSets
 from survivalgpu.sorting import sort_keys
 from survivalgpu.sparse import offsets_from_counts
@@ -128,7 +129,7 @@ class CompiledLikelihood:
         self._kernels = kernels_for(design.x1)
         self._risk_sets, self._design = risk_sets, design
         n, n_times, p = risk_sets.n_used, risk_sets.n_event_times, design.n_covariates
-        new = design.x1.new_empty
+        new = empty
         self._outputs = {
             "risk": new(n),
             "cumulative": new(risk_sets.n_groups),
@@ -198,7 +199,7 @@ class CompiledLikelihood:
         """Martingale residuals at ``beta`` in the order of the data; 0 for rows never at risk."""
         if (self._last is None or not torch.equal(self._last, beta)) and not self.evaluate(beta):
             return None
-        residuals = self._design.x1.new_zeros(self._risk_sets.n_rows)
+        residuals = zeros(self._risk_sets.n_rows)
         self._kernels.cox_martingale(
             ctypes.byref(self._data),
             ctypes.byref(self._result),
@@ -212,7 +213,7 @@ class CompiledLikelihood:
 
         They are in the order of the data, row-major, and 0 for rows never at risk.
         """
-        residuals = self._design.x1.new_zeros(self._risk_sets.n_rows, self._design.n_covariates)
+        residuals = zeros(self._risk_sets.n_rows, self._design.n_covariates)
         data, result = ctypes.byref(self._data), ctypes.byref(self._result)
         order = pointer(self._risk_sets.order)
         check(self._kernels.cox_score_residuals(data, result, order, pointer(residuals)))

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from survivalgpu.design import Design, build_design
 from survivalgpu.kernels import kernels_for, n_threads, pointer
+from survivalgpu.memory import empty
 from survivalgpu.newton import NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
+from survivalgpu.sparse import concatenated_ranges
 from survivalgpu.threads import threads_for
 
 _PREDICTOR_ROWS = 1 << 16
@@ -209,18 +211,19 @@ def _scale_row(data: CoxData, risk_sets: RiskSets) -> int | None:
     """
     if not risk_sets.counting or not risk_sets.n_used:
         return None
-    candidate = torch.zeros_like(data.event)
-    candidate[risk_sets.order] = True
-    if data.strata is not None:
-        candidate &= data.strata == data.strata[risk_sets.order].min()
-    last = data.stop[candidate].max()
-    return int(torch.nonzero(candidate & (data.stop == last))[0, 0])
+    # those at risk at the last event time of the first stratum that has one
+    first_stratum = risk_sets.event_strata == risk_sets.event_strata[0]
+    groups = torch.nonzero(risk_sets.group_hi == first_stratum.sum()).squeeze(1)
+    first, stop = risk_sets.group_offsets[groups], risk_sets.group_offsets[groups + 1]
+    candidates = risk_sets.order[concatenated_ranges(first, stop)]
+    ends = data.stop[candidates]
+    return int(candidates[ends == ends.max()].min())
 
 
 def _linear_predictors(data: CoxData, beta: np.ndarray, design: Design) -> np.ndarray:
     """``(x - means) beta + offset``, column by column so that rounding never varies."""
     constant = float((torch.as_tensor(beta, device=data.x.device) * design.means).sum())
-    out = torch.empty(data.x.shape[0], dtype=torch.float64, device=data.x.device)
+    out = empty(data.x.shape[0], device=data.x.device)
     kernels = kernels_for(data.x, data.offset)
     if kernels is not None:
         at = np.ascontiguousarray(beta)

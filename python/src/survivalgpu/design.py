@@ -9,6 +9,7 @@ from torch import Tensor
 
 from survivalgpu.column_statistics import mean_abs_deviation, mean_columns, stratum_ranges
 from survivalgpu.kernels import kernels_for, n_threads, pointer
+from survivalgpu.memory import empty
 from survivalgpu.risk_sets import RiskSets
 
 _COPY_ROWS = 1 << 16
@@ -103,7 +104,7 @@ def sorted_covariates(x: Tensor, risk_sets: RiskSets, uncentred: Tensor) -> Tens
 def sorted_copy(x: Tensor, order: Tensor) -> Tensor:
     """Gather the rows at risk into ``(n_used, 1 + p)``, row-major, after a column of ones."""
     n, p = order.numel(), x.shape[1]
-    x1 = torch.empty(n, p + 1, dtype=torch.float64, device=x.device)
+    x1 = empty(n, p + 1, device=x.device)
     kernels = kernels_for(x, order)
     if kernels is not None:
         kernels.gather_rows(pointer(x), *x.stride(), pointer(order), n, p, pointer(x1), n_threads())

@@ -27,6 +27,14 @@ def offsets_from_counts(counts: Tensor) -> Tensor:
     return offsets
 
 
+def concatenated_ranges(first: Tensor, stop: Tensor) -> Tensor:
+    """Integers ``first[j] .. stop[j] - 1`` of each of ``(m,)`` ranges, one after another."""
+    sizes = stop - first
+    places = offsets_from_counts(sizes)
+    shift = torch.repeat_interleave(first - places[:-1], sizes)
+    return shift + torch.arange(shift.numel(), device=first.device)
+
+
 def csr_matrix(offsets: Tensor, columns: Tensor, values: Tensor, n_columns: int) -> Tensor:
     """Build an ``(m, n_columns)`` CSR matrix from ``(m + 1,)`` row offsets.
 
