@@ -1,4 +1,5 @@
 /* Rows to risk sets: each row's range of event times, and the groups of equal ranges. */
+#include "large.h"
 #include "sorting.h"
 
 #include <stdlib.h>
@@ -131,63 +132,177 @@ int64_t event_ranges(const double *start, const double *stop, const uint8_t *eve
 
 /* ---- groups ------------------------------------------------------------------------------- */
 
+/* Beside the row, in its highest bit, goes whether it has an event: n < 2^31. */
+#define EVENT ((uint32_t)1 << 31)
+#define ROW(row) ((int64_t)((row) & ~EVENT))
+
+typedef struct {
+    const int32_t *lo, *hi;
+    const uint8_t *event;
+    int64_t n, span, used, n_events;
+    int counting;
+    uint64_t *keys; /* of the rows with lo < hi; above the row itself where that fits */
+    uint32_t *rows; /* or NULL, where it does */
+    /* where each block of rows begins: among those with lo < hi, the groups, the events */
+    int64_t *first_used, *first_group, *first_event;
+    int64_t *order, *group_offsets, *group_lo, *group_hi;
+    uint32_t *event_places; /* places of the events in `order`, and their last event times */
+    int32_t *event_last;
+} Groups;
+
 /* Ranges of a single event time come first; only `hi` matters in right-censored data. */
-INLINE uint64_t group_key(int64_t lo, int64_t hi, int counting, int64_t span)
+INLINE uint64_t group_key(const Groups *g, int64_t lo, int64_t hi)
 {
-    if (!counting) return (uint64_t)hi;
-    return hi - lo == 1 ? (uint64_t)lo : (uint64_t)((lo + 1) * span + hi);
+    if (!g->counting) return (uint64_t)hi;
+    return hi - lo == 1 ? (uint64_t)lo : (uint64_t)((lo + 1) * g->span + hi);
 }
 
-/* Event rows ordered by event time, from the sorted rows; counts first, then places. */
-static void place_events(const uint8_t *event, const int32_t *lo, const int32_t *hi, int64_t n,
-                         const uint32_t *rows, int64_t n_used, int64_t n_times, int64_t *offsets,
-                         int64_t *event_rows)
+INLINE uint64_t key_at(const Groups *g, int64_t i)
+{
+    return g->rows ? g->keys[i] : g->keys[i] >> PACKED_SHIFT;
+}
+
+INLINE uint32_t row_at(const Groups *g, int64_t i)
+{
+    return g->rows ? g->rows[i] : (uint32_t)g->keys[i];
+}
+
+INLINE int64_t end_of_block(int64_t block, int64_t n)
+{
+    return (block + 1) * BLOCK_ROWS < n ? (block + 1) * BLOCK_ROWS : n;
+}
+
+/* From the counts of blocks to where each begins; the total. */
+static int64_t cumulate_counts(int64_t *counts, int64_t n_blocks)
+{
+    int64_t total = 0;
+    for (int64_t block = 0; block < n_blocks; block++) {
+        const int64_t count = counts[block];
+        counts[block] = total;
+        total += count;
+    }
+    return total;
+}
+
+VECTORISED static void count_used(void *context, int64_t block)
+{
+    Groups *g = context;
+    int64_t used = 0, end = end_of_block(block, g->n);
+    for (int64_t i = block * BLOCK_ROWS; i < end; i++) used += g->hi[i] > g->lo[i];
+    g->first_used[block] = used;
+}
+
+static void make_keys(void *context, int64_t block)
+{
+    Groups *g = context;
+    int64_t at = g->first_used[block], end = end_of_block(block, g->n);
+    for (int64_t i = block * BLOCK_ROWS; i < end; i++) {
+        if (g->hi[i] <= g->lo[i]) continue;
+        const uint64_t key = group_key(g, g->lo[i], g->hi[i]);
+        const uint32_t row = (uint32_t)i | (g->event[i] ? EVENT : 0);
+        g->keys[at] = g->rows ? key : key << PACKED_SHIFT | row;
+        if (g->rows) g->rows[at] = row;
+        at++;
+    }
+}
+
+static void count_groups(void *context, int64_t block)
+{
+    Groups *g = context;
+    int64_t i = block * BLOCK_ROWS, end = end_of_block(block, g->used);
+    int64_t groups = !i || key_at(g, i) != key_at(g, i - 1), events = row_at(g, i) >> 31;
+    for (i++; i < end; i++) {
+        groups += key_at(g, i) != key_at(g, i - 1);
+        events += row_at(g, i) >> 31;
+    }
+    g->first_group[block] = groups;
+    g->first_event[block] = events;
+}
+
+static void write_groups(void *context, int64_t block)
+{
+    Groups *g = context;
+    int64_t group = g->first_group[block], event = g->first_event[block];
+    const int64_t end = end_of_block(block, g->used);
+    for (int64_t i = block * BLOCK_ROWS; i < end; i++) {
+        const uint32_t row = row_at(g, i);
+        g->order[i] = ROW(row);
+        if (row & EVENT) {
+            g->event_places[event] = (uint32_t)i;
+            g->event_last[event++] = g->hi[ROW(row)];
+        }
+        if (i && key_at(g, i) == key_at(g, i - 1)) continue;
+        g->group_offsets[group] = i;
+        g->group_lo[group] = g->lo[ROW(row)];
+        g->group_hi[group++] = g->hi[ROW(row)];
+    }
+}
+
+/* Events ordered by event time, within one by their place: counts first, then places. */
+static void place_events(const Groups *g, int64_t n_times, int64_t *offsets, int64_t *event_rows)
 {
     memset(offsets, 0, (size_t)(n_times + 1) * sizeof *offsets);
-    for (int64_t row = 0; row < n; row++)
-        if (event[row] && lo[row] < hi[row]) offsets[hi[row]]++;
+    for (int64_t e = 0; e < g->n_events; e++) offsets[g->event_last[e]]++;
     for (int64_t k = 0; k < n_times; k++) offsets[k + 1] += offsets[k];
-    for (int64_t i = 0; i < n_used; i++)
-        if (event[rows[i]]) event_rows[offsets[hi[rows[i]] - 1]++] = i;
+    for (int64_t e = 0; e < g->n_events; e++)
+        event_rows[offsets[g->event_last[e] - 1]++] = g->event_places[e];
     for (int64_t k = n_times; k > 0; k--) offsets[k] = offsets[k - 1];
     offsets[0] = 0;
 }
 
+/* Keys of the rows with lo < hi, sorted. Returns 1 if memory ran out. */
+static int sort_rows(Groups *g, int64_t n_times, int n_threads)
+{
+    const int64_t n_blocks = (g->n + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const uint64_t span = (uint64_t)g->span;
+    const int bits = bits_of(g->counting ? span * span + span : (uint64_t)n_times);
+    run_blocks(count_used, g, n_blocks, n_threads);
+    g->used = cumulate_counts(g->first_used, n_blocks);
+    g->keys = large_malloc((size_t)g->used * sizeof *g->keys);
+    if (bits > 64 - PACKED_SHIFT) g->rows = large_malloc((size_t)g->used * sizeof *g->rows);
+    if (!g->keys || (bits > 64 - PACKED_SHIFT && !g->rows)) return 1;
+    run_blocks(make_keys, g, n_blocks, n_threads);
+    return g->rows ? radix_sort(g->keys, g->rows, g->used, bits, n_threads)
+                   : sort_packed(g->keys, g->used, bits, n_threads);
+}
+
 /*
- * Order the rows with lo < hi by group. `order` has room for n, the group arrays for
- * n + 1, `event_rows` for all events and `event_offsets` for n_times + 1. Returns the number
- * of groups, -1 if memory ran out, and the number of rows through `n_used`.
+ * Order the rows with lo < hi by group; n < 2^31. `order` has room for n, the group arrays
+ * for n + 1, `event_rows` for all events and `event_offsets` for n_times + 1. Returns the
+ * number of groups, -1 if memory ran out, and the number of rows through `n_used`.
  */
 int64_t sort_groups(const int32_t *lo, const int32_t *hi, const uint8_t *event, int64_t n,
                     int counting, int64_t n_times, int64_t *n_used, int64_t *order,
                     int64_t *group_offsets, int64_t *group_lo, int64_t *group_hi,
                     int64_t *event_rows, int64_t *event_offsets, int n_threads)
 {
-    const int64_t span = n_times + 1;
-    uint64_t *keys = malloc((size_t)n * sizeof *keys + 1);
-    uint32_t *rows = malloc((size_t)n * sizeof *rows + 1);
-    int64_t used = 0, groups = 0;
-    int failed = !keys || !rows;
-    for (int64_t i = 0; !failed && i < n; i++) {
-        keys[used] = group_key(lo[i], hi[i], counting, span);
-        rows[used] = (uint32_t)i;
-        used += hi[i] > lo[i];
+    Groups g = {.lo = lo, .hi = hi, .event = event, .n = n, .span = n_times + 1,
+                .counting = counting, .order = order, .group_offsets = group_offsets,
+                .group_lo = group_lo, .group_hi = group_hi};
+    const size_t most_blocks = (size_t)(n / BLOCK_ROWS + 1);
+    int64_t groups = -1;
+    int64_t *tables = malloc(3 * most_blocks * sizeof *tables);
+    g.first_used = tables;
+    if (tables && !sort_rows(&g, n_times, n_threads)) {
+        const int64_t n_blocks = (g.used + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        g.first_group = tables + most_blocks;
+        g.first_event = tables + 2 * most_blocks;
+        run_blocks(count_groups, &g, n_blocks, n_threads);
+        g.n_events = cumulate_counts(g.first_event, n_blocks);
+        g.event_places = large_malloc((size_t)g.n_events * sizeof *g.event_places);
+        g.event_last = large_malloc((size_t)g.n_events * sizeof *g.event_last);
+        if (g.event_places && g.event_last) {
+            groups = cumulate_counts(g.first_group, n_blocks);
+            run_blocks(write_groups, &g, n_blocks, n_threads);
+            group_offsets[groups] = g.used;
+            place_events(&g, n_times, event_offsets, event_rows);
+        }
     }
-    const uint64_t largest = counting ? (uint64_t)(span * span + span) : (uint64_t)n_times;
-    failed = failed || radix_sort(keys, rows, used, bits_of(largest), n_threads);
-    for (int64_t i = 0; !failed && i < used; i++) {
-        order[i] = rows[i];
-        if (i && keys[i] == keys[i - 1]) continue;
-        group_offsets[groups] = i;
-        group_lo[groups] = lo[rows[i]];
-        group_hi[groups++] = hi[rows[i]];
-    }
-    if (!failed) {
-        group_offsets[groups] = used;
-        place_events(event, lo, hi, n, rows, used, n_times, event_offsets, event_rows);
-    }
-    free(keys);
-    free(rows);
-    *n_used = used;
-    return failed ? -1 : groups;
+    *n_used = g.used;
+    free(tables);
+    free(g.keys);
+    free(g.rows);
+    free(g.event_places);
+    free(g.event_last);
+    return groups;
 }

@@ -23,6 +23,7 @@ from survivalgpu.interval_sums import (
     StrataLayout,
 )
 from survivalgpu.kernels import check, kernels_for, n_threads, pointer
+from survivalgpu.memory import empty
 from survivalgpu.sorting import count_at_most, distinct, sort_keys
 from survivalgpu.sparse import offsets_from_counts
 
@@ -172,8 +173,9 @@ def _compiled_risk_sets(
     """Find them by the compiled kernels; memory that is never written to costs nothing."""
     n, counting, threads = stop.numel(), start is not None, n_threads()
     n_strata = 1 if strata is None else int(strata.max()) + 1
-    lo, hi = torch.empty(2, n, dtype=torch.int32)
-    order, keys, offsets, group_lo, group_hi, event_rows = torch.empty(6, n + 1, dtype=torch.int64)
+    lo, hi = empty(2, n, dtype=torch.int32)
+    order = empty(n, dtype=torch.int64)
+    keys, offsets, group_lo, group_hi, event_rows = empty(5, n + 1, dtype=torch.int64)
     data = [pointer(t) for t in (start, stop, event, strata)]
     tables = [pointer(t) for t in (lo, hi, keys)]
     found = kernels.event_ranges(
@@ -187,7 +189,7 @@ def _compiled_risk_sets(
         *tables[:2], data[2], n, counting, found, *[pointer(t) for t in outputs], threads
     )
     check(groups < 0)
-    order, width = order[: int(used)].clone(), times.numel() + 1
+    order, width = order[: int(used)], times.numel() + 1
     event_strata = torch.div(keys, width, rounding_mode="floor")
     return RiskSets(
         order=order,

@@ -28,7 +28,7 @@ def distinct(values: Tensor, wanted: Tensor) -> Tensor:
     kernels = kernels_for(values, wanted)
     if kernels is None or not (_contiguous(values) and _contiguous(wanted)):
         return torch.unique(values[wanted])
-    out = torch.empty(int(wanted.sum()), dtype=torch.float64)
+    out = torch.empty(values.numel(), dtype=torch.float64)
     number = kernels.distinct_doubles(
         pointer(values), pointer(wanted), values.numel(), pointer(out), n_threads()
     )
