@@ -13,11 +13,16 @@
 #include <string.h>
 
 #include "cox.h"
+#include "exponential.h"
 #include "pair.h"
 
 #define MOST_BLOCKS 64
 #define FEWEST_ROWS 2048
 #define FEWEST_TIMES 16
+/* Rows whose risks are found at once; they stay in the nearest cache. */
+#define TILE_ROWS 512
+/* Groups of this many rows on average are worth a sum of squares each. */
+#define ROWS_PER_SQUARE 4
 
 typedef struct {
     const CoxData *data;
@@ -28,6 +33,8 @@ typedef struct {
     double largest[MOST_BLOCKS], log_terms[MOST_BLOCKS], smallest[MOST_BLOCKS], most[MOST_BLOCKS];
     double *sums;   /* G x (1 + p): risks of each group times 1, x */
     double *front;  /* blocks x (1 + p): a block's share of the group it starts in */
+    double *squares; /* G: risks of each group times x^2 where p = 1 and groups are large */
+    double front_squares[MOST_BLOCKS];
     double *shares; /* blocks x share_size(p) */
     Pair *change;   /* K x (1 + p): entering at k less leaving after k + 1 */
     Pair *carry;    /* blocks x (1 + p): total of a block's changes, then of those beyond it */
@@ -66,26 +73,84 @@ static void cut_blocks(Work *work)
 
 /* ---- rows ------------------------------------------------------------------------------- */
 
+/* Risks of the rows from `row` to `end` - 1. Returns the largest |eta| or, beyond, `largest`. */
+INLINE double find_risks(const Work *work, int64_t row, int64_t end, double largest)
+{
+    const CoxData *data = work->data;
+    double *restrict risk = work->result->risk + row;
+    const double *restrict x1 = data->x1 + row * (data->p + 1);
+    const int64_t n = end - row;
+    int64_t most = 0;
+    if (data->p == 1 && !data->offset)
+        for (int64_t i = 0; i < n; i++) risk[i] = x1[2 * i + 1] * work->beta[0];
+    else
+        for (int64_t i = 0; i < n; i++) risk[i] = predictor(data, work->beta, row + i);
+    for (int64_t i = 0; i < n; i++) {
+        /* as integers, magnitudes have the same order, and NaN is the largest */
+        int64_t magnitude;
+        memcpy(&magnitude, &risk[i], sizeof magnitude);
+        magnitude &= INT64_MAX;
+        most = magnitude > most ? magnitude : most;
+    }
+    double most_here;
+    memcpy(&most_here, &most, sizeof most_here);
+    if (most_here <= EXP_LIMIT)
+        for (int64_t i = 0; i < n; i++) risk[i] = exp_within_limit(risk[i]);
+    else
+        for (int64_t i = 0; i < n; i++) risk[i] = exp(risk[i]);
+    if (data->weights)
+        for (int64_t i = 0; i < n; i++) risk[i] *= data->weights[row + i];
+    return most_here <= largest ? largest : most_here;
+}
+
+/* Add rows of one group: r, r x, and r x^2 to `square`, of a single covariate. */
+INLINE void add_single(const double *restrict risk, const double *restrict x1, int64_t n,
+                       double *restrict to, double *restrict square)
+{
+    double sum = 0.0, first = 0.0, second = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = x1[2 * i + 1], rx = risk[i] * x;
+        sum += risk[i];
+        first += rx;
+        second += rx * x;
+    }
+    to[0] += sum;
+    to[1] += first;
+    *square += second;
+}
+
 VECTORISED static void sum_groups(void *context, int64_t block)
 {
     Work *work = context;
     const CoxData *data = work->data;
     const int64_t q = data->p + 1, start = block * work->row_step;
     const int64_t end = start + work->row_step < data->n ? start + work->row_step : data->n;
-    double largest = 0.0;
-    int64_t row = start;
+    const double *restrict risk = work->result->risk;
+    double largest = 0.0, unused;
+    int64_t row = start, tile_end = start;
     for (int64_t g = group_of_row(data, start); row < end; g++) {
         const int64_t stop = data->group_offsets[g + 1] < end ? data->group_offsets[g + 1] : end;
         const int continued = data->group_offsets[g] < start;
         double *restrict to = continued ? work->front + block * q : work->sums + g * q;
+        double *restrict square = !work->squares ? &unused
+                                  : continued    ? work->front_squares + block
+                                                 : work->squares + g;
         for (int64_t j = 0; j < q; j++) to[j] = 0.0;
-        for (; row < stop; row++) {
-            double eta = predictor(data, work->beta, row);
-            double r = weight_of(data, row) * exp(eta);
-            const double *restrict x1 = data->x1 + row * q;
-            work->result->risk[row] = r;
-            if (!(fabs(eta) <= largest)) largest = fabs(eta);
-            for (int64_t j = 0; j < q; j++) to[j] += r * x1[j];
+        *square = 0.0;
+        while (row < stop) {
+            if (row == tile_end) {
+                tile_end = row + TILE_ROWS < end ? row + TILE_ROWS : end;
+                largest = find_risks(work, row, tile_end, largest);
+            }
+            const int64_t until = stop < tile_end ? stop : tile_end;
+            if (q == 2) {
+                add_single(risk + row, data->x1 + row * q, until - row, to, square);
+                row = until;
+            }
+            for (; row < until; row++) {
+                const double *restrict x1 = data->x1 + row * q;
+                for (int64_t j = 0; j < q; j++) to[j] += risk[row] * x1[j];
+            }
         }
     }
     work->largest[block] = largest;
@@ -100,6 +165,7 @@ static void join_groups(Work *work)
         const int64_t start = block * work->row_step, g = group_of_row(data, start);
         if (data->group_offsets[g] == start) continue;
         for (int64_t j = 0; j < q; j++) work->sums[g * q + j] += work->front[block * q + j];
+        if (work->squares) work->squares[g] += work->front_squares[block];
     }
 }
 
@@ -217,6 +283,15 @@ static void gather(const Work *work)
     sum_shares(work->shares, MOST_BLOCKS, (int)work->data->p, result);
 }
 
+/* The second moment of a single covariate, from the sums of its squares by group. */
+static double sum_squares(const Work *work)
+{
+    double second = 0.0;
+    for (int64_t g = 0; g < work->data->n_groups; g++)
+        second += work->result->cumulative[g] * work->squares[g];
+    return second;
+}
+
 /* Evaluate at `beta`, as cox_right_censored() does. */
 int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
 {
@@ -230,7 +305,10 @@ int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
     work.shares = calloc((size_t)(MOST_BLOCKS * share_size(p)) + 1, sizeof(double));
     work.carry = calloc(MOST_BLOCKS * q, sizeof(Pair));
     work.hazard = calloc(n_times + 1, sizeof(Pair));
-    int failed = !work.front || !work.shares || !work.carry || !work.hazard;
+    const int by_squares =
+        p == 1 && !result->hazard_means && data->n_groups <= data->n / ROWS_PER_SQUARE;
+    if (by_squares) work.squares = malloc((size_t)data->n_groups * sizeof(double));
+    int failed = (by_squares && !work.squares) || !work.front || !work.shares || !work.carry || !work.hazard;
     if (!failed) {
         memset(result->score, 0, (size_t)p * sizeof(double));
         memset(result->second, 0, (size_t)p * p * sizeof(double));
@@ -241,11 +319,13 @@ int cox_counting(const CoxData *data, const double *beta, CoxResult *result)
         carry_totals(&work);
         run_blocks(pass_event_times, &work, work.n_time_blocks, n_threads);
         cumulate(data, work.hazard, result->cumulative);
-        if (!result->hazard_means)
+        if (!by_squares && !result->hazard_means)
             run_blocks(pass_second_moments, &work, work.n_row_blocks, n_threads);
         gather(&work);
+        if (by_squares) result->second[0] += sum_squares(&work);
     }
     free(work.front);
+    free(work.squares);
     free(work.shares);
     free(work.carry);
     free(work.hazard);
