@@ -166,7 +166,7 @@ scaling_cases <- function() {
         ),
         if (tied) "whole days" else "continuous times",
         "scaling", rows, columns, function(rows) right_censored(rows, columns, days = tied),
-        tied = tied, rounds = 3L, limit = 150, patience = 20
+        tied = tied, rounds = 3L, limit = 150, patience = 10
       ),
       series = series
     ))
