@@ -6,12 +6,13 @@
 fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
                     uncentred, resid) {
   device <- resolve_device(device)
+  rows <- numbers_by_row(nrow(x), resid)
   fit <- call_python("fit the Cox model", function(api) {
     api$fit_cox(
       x = numpy_matrix(x),
       y = numpy_matrix(y),
       strata = numpy_vector(stratum_codes(strata)),
-      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      offset = numpy_vector(if (!all_zero(offset)) as.double(offset)),
       weights = numpy_vector(if (!is.null(weights)) as.double(weights)),
       init = numpy_vector(if (length(init) > 0) as.double(init)),
       ties = ties,
@@ -20,31 +21,34 @@ fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
       eps = as.double(control$eps),
       toler_chol = as.double(control$toler.chol),
       uncentred = numpy_vector(uncentred),
-      resid = isTRUE(resid)
+      resid = isTRUE(resid),
+      into = lapply(rows, function(numbers) .Call(front_address, numbers))
     )
   })
-  plain_fit(fit, ncol(x), resid)
+  plain_fit(fit, ncol(x), rows)
 }
 
 # One Cox fit by the exact partial likelihood of tied times.
 fit_exact <- function(x, y, strata, offset, init, device, control, uncentred, resid) {
   device <- resolve_device(device)
+  rows <- numbers_by_row(nrow(x), resid)
   fit <- call_python("fit the Cox model", function(api) {
     api$fit_exact(
       x = numpy_matrix(x),
       y = numpy_matrix(y),
       strata = numpy_vector(stratum_codes(strata)),
-      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      offset = numpy_vector(if (!all_zero(offset)) as.double(offset)),
       init = numpy_vector(if (length(init) > 0) as.double(init)),
       device = device,
       iter_max = as.integer(control$iter.max),
       eps = as.double(control$eps),
       toler_chol = as.double(control$toler.chol),
       uncentred = numpy_vector(uncentred),
-      resid = isTRUE(resid)
+      resid = isTRUE(resid),
+      into = lapply(rows, function(numbers) .Call(front_address, numbers))
     )
   })
-  plain_fit(fit, ncol(x), resid)
+  plain_fit(fit, ncol(x), rows)
 }
 
 # The partial likelihood of some rows, to be given to the two functions below. It is
@@ -56,7 +60,7 @@ cox_likelihood <- function(x, y, strata, offset, weights, ties, device) {
       x = numpy_matrix(x),
       y = numpy_matrix(y),
       strata = numpy_vector(stratum_codes(strata)),
-      offset = numpy_vector(if (any(offset != 0)) as.double(offset)),
+      offset = numpy_vector(if (!all_zero(offset)) as.double(offset)),
       weights = numpy_vector(if (any(weights != 1)) as.double(weights)),
       ties = ties,
       device = device
@@ -101,8 +105,15 @@ factor_information <- function(information, score, tolerance) {
   )
 }
 
-# A fit of `p` columns as Python returns it, in R's own types.
-plain_fit <- function(fit, p, resid) {
+# Memory for what a fit gives for each of n rows. Python writes to it: vectors that it
+# returned would be copied, and fresh memory costs more than what is computed.
+numbers_by_row <- function(n, resid) {
+  names <- c("linear_predictors", if (isTRUE(resid)) "residuals")
+  lapply(stats::setNames(nm = names), function(name) .Call(front_numbers, n))
+}
+
+# A fit of `p` columns as Python returns it, in R's own types, with its numbers by row.
+plain_fit <- function(fit, p, rows) {
   list(
     coefficients = as.double(fit$coefficients),
     var = matrix(as.double(fit$var), p, p),
@@ -112,8 +123,8 @@ plain_fit <- function(fit, p, resid) {
     flag = as.integer(fit$flag),
     score_vector = as.double(fit$u),
     means = as.double(fit$means),
-    linear_predictors = without_dim(fit$linear_predictors),
-    residuals = if (resid) without_dim(fit$residuals)
+    linear_predictors = rows$linear_predictors,
+    residuals = rows$residuals
   )
 }
 
@@ -316,16 +327,11 @@ python_api <- function() {
   api
 }
 
-# A vector, without a copy of its numbers: NumPy's come as arrays of one dimension.
-without_dim <- function(x) {
-  dim(x) <- NULL
-  x
-}
-
 # A matrix crosses as a view of R's memory, column by column. A class (Surv) stays, since
 # taking it off would copy the matrix.
 numpy_matrix <- function(x) {
-  storage.mode(x) <- "double"
+  # an assignment, even of the mode that it has, makes r_to_py() copy the matrix
+  if (!is.double(x)) storage.mode(x) <- "double"
   reticulate::r_to_py(x)
 }
 

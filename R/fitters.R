@@ -96,8 +96,13 @@ refusal <- function(rows, init, finite_times = FALSE) {
 }
 
 no_events <- function(y) {
-  storage.mode(y) <- "double"
-  .Call(front_all_equal_to, y, 0, ncol(y))
+  all_zero(y, ncol(y))
+}
+
+# Whether a vector is all zeros, or a column of a matrix.
+all_zero <- function(x, column = NULL) {
+  storage.mode(x) <- "double"
+  .Call(front_all_equal_to, x, 0, column)
 }
 
 finite_column <- function(x, column) {

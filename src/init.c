@@ -10,6 +10,8 @@
 
 static const R_CallMethodDef calls[] = {
     CALL(front_rounded_times, 2),
+    CALL(front_numbers, 1),
+    CALL(front_address, 1),
     CALL(front_survival_matrix, 3),
     CALL(front_missing_rows, 1),
     CALL(front_all_finite, 2),

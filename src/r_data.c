@@ -1,8 +1,28 @@
 /* Responses, missing values, designs: one pass over the data for each. */
+#include "large.h"
 #include "r_helpers.h"
 
 #include <math.h>
 #include <string.h>
+
+/* A vector of n doubles that nothing was written to. */
+SEXP front_numbers(SEXP n)
+{
+    SEXP numbers = allocVector(REALSXP, (R_xlen_t)asReal(n));
+    use_large_pages(REAL(numbers), (size_t)XLENGTH(numbers) * sizeof(double));
+    return numbers;
+}
+
+/* Where the doubles of a vector are: an address has no more than 53 bits. */
+SEXP front_address(SEXP numbers) { return ScalarReal((double)(uintptr_t)REAL(numbers)); }
+
+/* A double matrix that nothing was written to. */
+static SEXP large_matrix(R_xlen_t n, R_xlen_t p)
+{
+    SEXP matrix = allocMatrix(REALSXP, (int)n, (int)p);
+    use_large_pages(REAL(matrix), (size_t)XLENGTH(matrix) * sizeof(double));
+    return matrix;
+}
 
 static int is_bare_number(SEXP x)
 {
@@ -53,7 +73,7 @@ SEXP front_survival_matrix(SEXP time, SEXP time2, SEXP event)
         return R_NilValue;
     if (n_times == 2 && (!is_bare_number(time2) || TYPEOF(time2) == LGLSXP || XLENGTH(time2) != n))
         return R_NilValue;
-    SEXP result = PROTECT(allocMatrix(REALSXP, (int)n, n_times + 1));
+    SEXP result = PROTECT(large_matrix(n, n_times + 1));
     double *to = REAL(result);
     copy_numbers(time, to);
     if (n_times == 2) copy_numbers(time2, to + n);
@@ -191,7 +211,7 @@ SEXP front_bind_columns(SEXP columns, SEXP n_rows)
     const int n = asInteger(n_rows);
     R_xlen_t total = 0, at = 0;
     for (R_xlen_t j = 0; j < XLENGTH(columns); j++) total += XLENGTH(VECTOR_ELT(columns, j));
-    SEXP result = PROTECT(allocMatrix(REALSXP, n, n ? (int)(total / n) : (int)XLENGTH(columns)));
+    SEXP result = PROTECT(large_matrix(n, n ? total / n : XLENGTH(columns)));
     for (R_xlen_t j = 0; j < XLENGTH(columns); j++) {
         copy_numbers(VECTOR_ELT(columns, j), REAL(result) + at);
         at += XLENGTH(VECTOR_ELT(columns, j));

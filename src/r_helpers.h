@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 SEXP front_rounded_times(SEXP y, SEXP tolerance);
+SEXP front_numbers(SEXP n);
+SEXP front_address(SEXP numbers);
 SEXP front_survival_matrix(SEXP time, SEXP time2, SEXP event);
 SEXP front_missing_rows(SEXP columns);
 SEXP front_all_finite(SEXP x, SEXP column);

@@ -285,3 +285,18 @@ def test_the_users_threads_are_left_as_they_were():
     with pytest.raises(IndexError):
         fit_coxph(rows.data(offset=np.zeros(3)))
     assert torch.get_num_threads() == before
+
+
+def test_numbers_by_row_go_where_the_front_end_has_memory_for_them():
+    rows = make_rows(31, 60, 2, 20, 1, counting=True)
+    y = np.column_stack([rows.start, rows.stop, rows.event.astype(float)])
+    options = None, None, None, None, "efron", "cpu", 20, 1e-9, 1e-12, np.zeros(2, dtype=bool), True
+    returned = fit_cox(rows.x, y, *options)
+    memory = {name: np.full(60, np.nan) for name in ("linear_predictors", "residuals")}
+    into = {name: float(numbers.ctypes.data) for name, numbers in memory.items()}
+    written = fit_cox(rows.x, y, *options, into)
+    for name, numbers in memory.items():
+        assert name not in written
+        assert np.array_equal(numbers, returned[name])
+    only = fit_cox(rows.x, y, *options, {"residuals": into["residuals"]})
+    assert np.array_equal(only["linear_predictors"], returned["linear_predictors"])

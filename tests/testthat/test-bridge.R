@@ -97,6 +97,29 @@ test_that("a matrix of doubles crosses without a copy", {
   view <- numpy_matrix(x)
   expect_false(reticulate::py_to_r(view$flags$owndata))
   expect_true(reticulate::py_to_r(view$flags$f_contiguous))
+  for (object in list(x, Surv(c(1, 2), c(3, 4), c(0, 1)))) {
+    address <- reticulate::py_to_r(numpy_matrix(object)$ctypes$data)
+    expect_identical(as.double(address), .Call(front_address, object))
+  }
+})
+
+test_that("what a fit gives for each row is its own", {
+  skip_if_no_python()
+  first <- coxphGPU(Surv(time, status) ~ age, lung, device = "cpu")
+  kept <- c(first$linear.predictors)
+  second <- coxphGPU(Surv(time, status) ~ sex, lung, device = "cpu")
+  expect_identical(c(first$linear.predictors), kept)
+  expect_false(identical(first$residuals, second$residuals))
+  expect_length(.Call(front_numbers, 0), 0)
+})
+
+test_that("zeros are told from other numbers, missing ones and nothing", {
+  expect_true(all_zero(NULL))
+  expect_true(all_zero(c(0L, 0L)))
+  expect_false(all_zero(c(0, NA, 1)))
+  expect_identical(all_zero(c(0, NA)), NA)
+  expect_false(all_zero(cbind(0, 1:2), 2))
+  expect_true(all_zero(cbind(0, 1:2), 1))
 })
 
 test_that("a fit holds plain R vectors and survives a file", {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,13 @@ def cox_data(x: Any, y: Any, strata: Any, offset: Any, weights: Any, device: str
         offset=None if offset is None else as_tensor(np.asarray(offset), on),
         weights=None if weights is None else as_tensor(np.asarray(weights), on),
     )
+
+
+def write_to(address: float, values: np.ndarray) -> None:
+    """Copy ``(n,)`` float64 values to memory that R has for them."""
+    if values.size:
+        target = (ctypes.c_double * values.size).from_address(int(address))
+        np.ctypeslib.as_array(target)[:] = values
 
 
 def stratum_codes(strata: Any) -> np.ndarray:

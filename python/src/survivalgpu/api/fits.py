@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from survivalgpu.api.boundary import cox_data, plain
+from survivalgpu.api.boundary import cox_data, plain, write_to
 
 
 @plain
@@ -24,6 +24,7 @@ def fit_cox(
     toler_chol: float,
     uncentred: np.ndarray,
     resid: bool,
+    into: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Fit one Cox model, checked by the front end, and return survival's quantities.
 
@@ -49,6 +50,9 @@ def fit_cox(
         ``(p,)`` bool, columns that are neither centred nor scaled.
     resid : bool
         Whether to return martingale residuals.
+    into : dict, optional
+        Addresses of memory for (n,) float64, by the names ``linear_predictors`` and
+        ``residuals``. What has one is written there, and left out of the result.
 
     Returns
     -------
@@ -80,8 +84,7 @@ def fit_cox(
         "flag": _flags(fit.newton, counting),
         "u": fit.score_vector[0],
         "means": fit.means,
-        "linear_predictors": fit.linear_predictors,
-        "residuals": fit.residuals,
+        **_numbers_by_row(fit, into),
     }
 
 
@@ -98,6 +101,7 @@ def fit_exact(
     toler_chol: float,
     uncentred: np.ndarray,
     resid: bool,
+    into: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Fit one Cox model by the exact partial likelihood; arguments as of :func:`fit_cox`.
 
@@ -129,8 +133,7 @@ def fit_exact(
         "flag": 1000 if ran_out else int(fit.newton.rank[0]),
         "u": fit.score_vector[0],
         "means": fit.means,
-        "linear_predictors": fit.linear_predictors,
-        "residuals": fit.residuals,
+        **_numbers_by_row(fit, into),
     }
 
 
@@ -193,6 +196,14 @@ def factor_information(
         "inverse_pivots": np.divide(1.0, pivots, out=np.zeros_like(pivots), where=pivots != 0),
         "rank": int(factors.rank[0]),
     }
+
+
+def _numbers_by_row(fit: Any, into: dict[str, float] | None) -> dict[str, np.ndarray | None]:
+    """What a fit gives for each row, less what ``into`` has an address for, which is written."""
+    values = {"linear_predictors": fit.linear_predictors, "residuals": fit.residuals}
+    for name, address in (into or {}).items():
+        write_to(address, values.pop(name))
+    return values
 
 
 def _survival_variance(fit: Any, counting: bool, iter_max: int) -> np.ndarray:
