@@ -54,6 +54,9 @@
 #'   takes the option `survivalGPU.device`, which is `"auto"` unless set.
 #' @param concordance Whether to compute the concordance and its standard error, which
 #'   `summary()` prints. Without, they are `NA`, and `concordance(fit)` computes them later.
+#' @param bootstrap Number of resamples of the subjects, see [bootstrap()], which has more
+#'   options; `NULL`, the default, for none.
+#' @param batchsize,seed As in [bootstrap()].
 #' @return An object of class `c("coxphGPU", "coxph")`, with the components of
 #'   [survival::coxph.object]. Multi-state, penalised and null models have
 #'   survival's class for them between the two. It holds no Python object:
@@ -91,11 +94,13 @@ coxphGPU <- function( # nolint: object_name_linter.
     formula, data, weights, subset, na.action, init, control,
     ties = c("efron", "breslow", "exact"), singular.ok = TRUE, robust,
     model = FALSE, x = FALSE, y = TRUE, tt, method = ties, id, cluster, istate,
-    statedata, nocenter = c(-1, 0, 1), ..., device = NULL, concordance = TRUE) {
+    statedata, nocenter = c(-1, 0, 1), ..., device = NULL, concordance = TRUE,
+    bootstrap = NULL, batchsize = 0, seed = NULL) {
   user_call <- sys.call()
   matched <- match.call()
   frame <- parent.frame()
   check_flag(concordance, "concordance")
+  if (!is.null(bootstrap)) check_bootstrap_request(bootstrap, batchsize, seed)
   engine <- engine_expression(requested_device(device))
   # coxph() calls concordancefit() last of all
   if (!concordance) engine$concordance <- FALSE
@@ -103,7 +108,8 @@ coxphGPU <- function( # nolint: object_name_linter.
   # coxph() must see the caller's own frame: formulas, `..1` and missing
   # arguments passed down mean something only there.
   engine_call <- matched
-  engine_call$device <- engine_call$concordance <- NULL
+  engine_call[own_arguments] <- NULL
+  if (!is.null(bootstrap)) engine_call$model <- TRUE
   engine_call[[1L]] <- engine
   fit <- relabel_conditions(
     eval(engine_call, frame),
@@ -114,12 +120,22 @@ coxphGPU <- function( # nolint: object_name_linter.
   # coxph() edits its call (a cluster() term becomes an argument), so the call
   # it returns is kept.
   fit$call[[1L]] <- matched[[1L]]
-  fit$call$device <- as.list(matched)[["device"]]
-  fit$call$concordance <- as.list(matched)[["concordance"]]
+  given <- Filter(Negate(is.null), as.list(matched)[own_arguments])
+  fit$call[names(given)] <- given
   # survival gives some exact fits of (start, stop] data no class: nor do we
   if (inherits(fit, "coxph")) class(fit) <- c("coxphGPU", class(fit))
+  if (is.null(bootstrap)) {
+    return(fit)
+  }
+  fit <- bootstrap(fit, bootstrap, batchsize = batchsize, seed = seed, device = device)
+  # kept for the bootstrap, which else would have to look the data up
+  if (!isTRUE(model)) fit$model <- NULL
+  fit$call$model <- matched[["model"]]
   fit
 }
+
+# What coxph() does not have.
+own_arguments <- c("device", "concordance", "bootstrap", "batchsize", "seed")
 
 # An expression, not a function: what stands in the function's place is deparsed
 # into error messages and tracebacks.

@@ -7,6 +7,13 @@ This module is importable without PyTorch, so that R can say what is missing.
 
 from __future__ import annotations
 
+from survivalgpu.api.bootstrap import (
+    bootstrap_fits,
+    bootstrap_hazards,
+    bootstrap_resampler,
+    frequency_fits,
+    replicate_hazards,
+)
 from survivalgpu.api.curves import (
     expected_events,
     hazard_steps,
@@ -26,6 +33,9 @@ from survivalgpu.api.pairs import concordance
 from survivalgpu.api.residuals import cox_schoenfeld_residuals, cox_score_residuals, cox_zph
 
 __all__ = [
+    "bootstrap_fits",
+    "bootstrap_hazards",
+    "bootstrap_resampler",
     "concordance",
     "cox_likelihood",
     "cox_likelihood_residuals",
@@ -38,8 +48,10 @@ __all__ = [
     "factor_information",
     "fit_cox",
     "fit_exact",
+    "frequency_fits",
     "hazard_steps",
     "linear_predictions",
+    "replicate_hazards",
     "resolve_device",
     "survival_curves",
 ]
