@@ -81,15 +81,22 @@ new_covariates <- function(fit, newdata, rows) {
     offset <- if (is.null(rows$offset)) 0 else mean(rows$offset)
     return(list(x = rbind(unname(fit$means[rows$estimated])), offset = offset))
   }
-  strata <- untangled_strata(fit)
   terms <- stats::delete.response(fit$terms)
-  if (length(strata$terms) > 0L) terms <- terms[-strata$terms]
-  frame <- stats::model.frame(terms, newdata, xlev = fit$xlevels, na.action = stats::na.fail)
-  x <- stats::model.matrix(terms, frame, contrasts.arg = fit$contrasts)[, -1L, drop = FALSE]
-  list(
-    x = unname(x[, rows$estimated, drop = FALSE]),
-    offset = stats::model.offset(frame) %||% 0
+  evaluated <- stats::setNames(
+    as.list(attr(terms, "predvars") %||% attr(terms, "variables"))[-1L],
+    vapply(as.list(attr(terms, "variables"))[-1L], deparse1, "")
   )
+  strata <- untangled_strata(fit)$terms
+  own <- if (length(strata) > 0L) terms[-strata] else terms
+  # those that R gives a part of a formula still have what was taken out
+  kept <- vapply(as.list(attr(own, "variables"))[-1L], deparse1, "")
+  attr(own, "predvars") <- as.call(c(quote(list), unname(evaluated[kept])))
+  levels <- fit$xlevels[intersect(names(fit$xlevels), kept)]
+  frame <- stats::model.frame(own, newdata, xlev = levels, na.action = stats::na.fail)
+  x <- stats::model.matrix(own, frame, contrasts.arg = fit$contrasts)[, -1L, drop = FALSE]
+  offsets <- evaluated[attr(terms, "offset")]
+  offset <- lapply(offsets, eval, newdata, environment(fit$terms))
+  list(x = unname(x[, rows$estimated, drop = FALSE]), offset = Reduce(`+`, offset, 0))
 }
 
 # list(estimate =, resampled =): times by new rows by strata, and that by resamples.

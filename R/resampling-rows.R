@@ -12,7 +12,7 @@ resampling_rows <- function(fit, call = rlang::caller_env()) {
   if (!identical(dim(data$x), c(n, length(fit$coefficients))) || nrow(data$y) != n) {
     abort_resampling(
       c(
-        "{.arg fit}: its data have {nrow(data$y)} row{?s} now, and had {n} when it was fitted.",
+        "{.arg fit}: its data have {nrow(data$x)} row{?s} now, and had {n} when it was fitted.",
         i = "Fit again, or keep the data as they were."
       ),
       call
@@ -45,7 +45,7 @@ check_resampled_fit <- function(fit, call = rlang::caller_env()) {
     c("it is a multi-state model.", "Fit one transition at a time, the others as censored.")
   } else if (inherits(fit, "coxph.penal") || !is.null(fit$pterms)) {
     c(
-      "it has a penalised term, whose penalty is chosen anew for each resample.",
+      "it has a penalised term, and resamples are fitted without penalties.",
       "Resample with {.fn boot::boot}, or use a term without a penalty."
     )
   } else if (length(attr(fit$terms, "specials")$tt) > 0L) {
