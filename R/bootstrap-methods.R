@@ -150,8 +150,9 @@ as.data.frame.coxph_bootstrap <- function(x, row.names = NULL, # nolint: object_
 
 #' @rdname as.data.frame.coxph_bootstrap
 #' @exportS3Method generics::tidy
-tidy.coxph_bootstrap <- function(x, conf.int = TRUE, conf.level = 0.95, # nolint: object_name_linter.
-                                 type = "percentile", ...) {
+tidy.coxph_bootstrap <- function( # nolint: object_name_linter. As broom has them.
+    x, conf.int = TRUE, conf.level = 0.95, # nolint: object_name_linter.
+    type = "percentile", ...) {
   table <- bootstrap_table(x, conf.level, type)
   tidied <- data.frame(
     term = rownames(table), estimate = table[, 1L], bias = table[, 2L],

@@ -85,8 +85,9 @@ plot_intervals <- function(shown, ...) {
 
 #' @rdname plot.coxph_bootstrap
 #' @exportS3Method ggplot2::autoplot
-autoplot.coxph_bootstrap <- function(object, parm = NULL, which = c("histogram", "intervals"),
-                                     level = 0.95, type = "percentile", ...) {
+autoplot.coxph_bootstrap <- function( # nolint: object_name_linter. A method's.
+    object, parm = NULL, which = c("histogram", "intervals"), level = 0.95,
+    type = "percentile", ...) {
   which <- rlang::arg_match(which)
   shown <- plotted_values(object, parm, level, type)
   terms <- factor(names(shown$t0), names(shown$t0))

@@ -122,8 +122,9 @@ bootstrap.default <- function(fit, R = 1000, ...) { # nolint: object_name_linter
 
 #' @rdname bootstrap
 #' @export
-bootstrap.coxph <- function( # nolint: object_name_linter.
-    fit, R = 1000, id = NULL, frequencies = NULL, type = c("ordinary", "bayesian"),
+bootstrap.coxph <- function(
+    fit, R = 1000, id = NULL, frequencies = NULL, # nolint: object_name_linter.
+    type = c("ordinary", "bayesian"),
     strata = NULL, statistic = NULL, batchsize = 0, seed = NULL, file = NULL,
     device = NULL, ...) {
   call <- match.call()
@@ -150,37 +151,6 @@ bootstrap.coxph <- function( # nolint: object_name_linter.
   fit
 }
 
-# The settings, checked before anything is computed.
-check_bootstrap <- function(settings, call) {
-  check_batchsize(settings$batchsize, call)
-  check_seed(settings$seed, call)
-  check_file(settings$file, call)
-  check_statistic(settings$statistic, call)
-  if (is.null(settings$frequencies)) {
-    check_replicates(settings$R, call)
-  } else {
-    settings$frequencies <- check_frequencies(settings$frequencies, call)
-    settings$R <- ncol(settings$frequencies)
-  }
-  settings$R <- as.integer(settings$R)
-  settings
-}
-
-# What coxphGPU() checks before it fits.
-check_bootstrap_request <- function(n_resamples, batchsize, seed, call = rlang::caller_env()) {
-  if (!is_whole(n_resamples) || n_resamples < 1) {
-    abort_resampling(
-      c(
-        "{.arg bootstrap} must be a whole number from 1, not {.val {n_resamples}}.",
-        i = "It is the number of resamples; without it there is no bootstrap."
-      ),
-      call
-    )
-  }
-  check_batchsize(batchsize, call)
-  check_seed(seed, call)
-}
-
 # Draws, fits, and what is computed from the coefficients: an object of class
 # coxph_bootstrap.
 make_bootstrap <- function(fit, rows, settings, control, device, call) {
@@ -203,7 +173,9 @@ make_bootstrap <- function(fit, rows, settings, control, device, call) {
       loglik = fits$loglik,
       iter = fits$iter,
       status = fits$status,
-      statistic = statistic_of_replicates(settings$statistic, coefficients, fits$status, at_estimate),
+      statistic = statistic_of_replicates(
+        settings$statistic, coefficients, fits$status, at_estimate
+      ),
       t0 = t0,
       statistic_t0 = at_estimate,
       acceleration = c(
@@ -243,47 +215,6 @@ fit_replicates <- function(fit, rows, settings, control, device, call) {
   )
   fits["seed"] <- list(seed)
   fits
-}
-
-check_frequencies <- function(frequencies, call) {
-  refuse <- function(problem) {
-    abort_resampling(
-      c(
-        paste("{.arg frequencies}", problem),
-        i = "Give a matrix, subjects in order of first appearance by resamples, of how often each is drawn."
-      ),
-      call,
-      frame = parent.frame()
-    )
-  }
-  if (!is.matrix(frequencies) || !is.numeric(frequencies)) {
-    refuse("must be a matrix of numbers, not {.obj_type_friendly {frequencies}}.")
-  }
-  if (ncol(frequencies) == 0L) refuse("has no column.")
-  bad <- which(!is.finite(frequencies), arr.ind = TRUE)
-  if (nrow(bad) > 0L) {
-    refuse("has a missing or infinite value, the first in row {bad[1, 1]}, column {bad[1, 2]}.")
-  }
-  bad <- which(frequencies < 0 | frequencies != round(frequencies), arr.ind = TRUE)
-  if (nrow(bad) > 0L) {
-    refuse(
-      "has {.val {frequencies[bad[1, 1], bad[1, 2]]}} in row {bad[1, 1]}, column {bad[1, 2]}:
-       no number of copies."
-    )
-  }
-  unname(frequencies)
-}
-
-check_subjects <- function(frequencies, n_subjects, call) {
-  if (!is.null(frequencies) && nrow(frequencies) != n_subjects) {
-    abort_resampling(
-      c(
-        "{.arg frequencies} has {nrow(frequencies)} row{?s} for {n_subjects} subject{?s}.",
-        i = "Give one row for each subject, in order of first appearance."
-      ),
-      call
-    )
-  }
 }
 
 failure_counts <- function(status) {

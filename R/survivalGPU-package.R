@@ -16,7 +16,7 @@
 #' default. See [coxphGPU()].
 #'
 #' @useDynLib survivalGPU, .registration = TRUE
-#' @importFrom rlang %||%
+#' @importFrom rlang %||% .data
 #' @importFrom survival concordance coxph
 #' @importFrom stats naresid residuals
 #' @useDynLib survivalGPU, .registration = TRUE

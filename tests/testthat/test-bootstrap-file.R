@@ -107,7 +107,8 @@ test_that("given resamples are kept too", {
   copies <- drawn_copies(228, 6)
   file <- withr::local_tempfile(fileext = ".rds")
   first <- bootstrap(fit, frequencies = copies, file = file)$bootstrap
-  expect_identical(bootstrap(fit, frequencies = copies, file = file)$bootstrap$coefficients, first$coefficients)
+  again <- bootstrap(fit, frequencies = copies, file = file)$bootstrap
+  expect_identical(again$coefficients, first$coefficients)
   expect_error(
     bootstrap(fit, frequencies = copies[, 6:1], file = file), "another",
     class = "survivalGPU_invalid_file"

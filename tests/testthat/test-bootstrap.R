@@ -82,7 +82,7 @@ test_that("redundant columns stay NA and are no failures", {
   skip_if_no_python()
   data <- transform(simulated(120), twice = 2 * x)
   fit_to <- function(data) coxph(Surv(start, time, status) ~ x + twice + z, data)
-  copies <- drawn_copies(120, 20)
+  copies <- drawn_copies(120, 45)
   fit <- bootstrap(fit_to(data), frequencies = copies, id = seq_len(120))
   expect_identical(unique(fit$bootstrap$status), "converged")
   expect_true(all(is.na(fit$bootstrap$coefficients[, "twice"])))
@@ -257,7 +257,7 @@ test_that("the call evaluates again", {
 
 test_that("a fit is kept whole by saveRDS()", {
   skip_if_no_python()
-  fit <- bootstrap(coxphGPU(Surv(time, status) ~ age, lung), R = 10, seed = 1)
+  fit <- bootstrap(coxphGPU(Surv(time, status) ~ age, lung), R = 50, seed = 1)
   file <- withr::local_tempfile(fileext = ".rds")
   saveRDS(fit, file)
   expect_identical(confint(readRDS(file)), confint(fit))
