@@ -13,22 +13,15 @@ from survivalgpu.errors import ConvergenceWarning, NotFittedError
 from survivalgpu.fitted_model import fit_model
 from survivalgpu.formula_design import FormulaDesign, read_formula
 from survivalgpu.inference import model_tests, normal_quantile, two_sided_normal_tail
-from survivalgpu.inputs import (
-    ModelRows,
-    case_weights,
-    covariates,
-    log_offset,
-    response,
-    same_covariates,
-    strata_codes,
-)
+from survivalgpu.inputs import ModelRows, log_offset, model_rows, same_covariates
 from survivalgpu.newton import NewtonControl
 from survivalgpu.parameters import Parameters
+from survivalgpu.resampling.estimator import Bootstrapped
 from survivalgpu.settings import check_settings
 from survivalgpu.summary import CoxSummary
 
 
-class CoxPH(Parameters):
+class CoxPH(Parameters, Bootstrapped):
     """Cox's proportional hazards model, fitted by maximum partial likelihood.
 
     The numbers are those of ``survival::coxph`` in R. The hazard of a row with
@@ -179,15 +172,7 @@ class CoxPH(Parameters):
             The fit ran out of iterations, or a coefficient may be infinite.
         """
         self._forget()
-        table = covariates(X)
-        n = table.x.shape[0]
-        rows = ModelRows(
-            covariates=table,
-            response=response(y, n, entry),
-            strata=strata_codes(strata, n),
-            weights=case_weights(weights, n),
-            offset=log_offset(offset, n),
-        )
+        rows = model_rows(X, y, entry, strata, weights, offset)
         return self._fit_rows(rows, design=None, n_missing=0)
 
     @classmethod

@@ -102,31 +102,51 @@ def fit_model(rows: ModelRows, settings: Settings, init: Any) -> tuple[FittedMod
     NumericalError
         The fit overflowed.
     """
-    x, response = rows.covariates.x, rows.response
-    init = initial_values(init, x, rows.offset)
+    init = initial_values(init, rows.covariates.x, rows.offset)
+    data = model_data(rows, settings)
+    uncentred = uncentred_columns(rows, settings)
+    fit = fit_coxph(data, settings.ties, init, settings.control, uncentred)
+    check_finite_fit(fit)
+    names, counting = rows.covariates.names, data.start is not None
+    messages = convergence_messages(fit, names, settings.control, counting)
+    return _fitted(rows, fit, settings, init, _offset_centre(rows)), messages
+
+
+def model_data(rows: ModelRows, settings: Settings) -> CoxData:
+    """Checked rows on the device of the settings, their offset less its mean.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ``timefix`` would empty an interval.
+    """
+    response = rows.response
     stop, start = response.stop, response.start
     if settings.timefix:
         stop, start = fix_times(stop, start)
-    centre = 0.0 if rows.offset is None else float(rows.offset.mean())
 
     def on_device(array: np.ndarray | None) -> Any:
         return None if array is None else as_tensor(array, settings.device)
 
-    data = CoxData(
-        x=on_device(x),
+    return CoxData(
+        x=on_device(rows.covariates.x),
         stop=on_device(stop),
         event=on_device(response.event),
         start=on_device(start),
         strata=on_device(rows.strata),
-        offset=on_device(None if rows.offset is None else rows.offset - centre),
+        offset=on_device(None if rows.offset is None else rows.offset - _offset_centre(rows)),
         weights=on_device(rows.weights),
     )
-    uncentred = np.array([np.isin(column, settings.nocenter).all() for column in x.T], dtype=bool)
-    fit = fit_coxph(data, settings.ties, init, settings.control, uncentred)
-    check_finite_fit(fit)
-    names, counting = rows.covariates.names, start is not None
-    messages = convergence_messages(fit, names, settings.control, counting)
-    return _fitted(rows, fit, settings, init, centre), messages
+
+
+def uncentred_columns(rows: ModelRows, settings: Settings) -> np.ndarray:
+    """``(p,)`` bool, the covariates that the settings leave uncentred."""
+    columns = rows.covariates.x.T
+    return np.array([np.isin(column, settings.nocenter).all() for column in columns], dtype=bool)
+
+
+def _offset_centre(rows: ModelRows) -> float:
+    return 0.0 if rows.offset is None else float(rows.offset.mean())
 
 
 def _fitted(

@@ -92,11 +92,14 @@ class FormulaRows:
         The rows without missing values.
     n_missing : int
         Number of rows left out.
+    kept : ndarray
+        Places of the others in the data.
     """
 
     design: FormulaDesign
     rows: ModelRows
     n_missing: int
+    kept: np.ndarray
 
 
 def read_formula(
@@ -154,7 +157,7 @@ def read_formula(
             raise
         counted = f"{error.found} (Rows are counted without {len(incomplete)} incomplete ones.)"
         raise InvalidArgumentError(error.argument, counted, error.remedy) from None
-    return FormulaRows(design, rows, len(incomplete))
+    return FormulaRows(design, rows, len(incomplete), kept)
 
 
 @dataclass(frozen=True)

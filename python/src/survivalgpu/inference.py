@@ -60,11 +60,22 @@ def normal_quantile(level: float) -> float:
     InvalidArgumentError
         ``level`` is not between 0 and 1.
     """
+    check_level(level)
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def check_level(level: float) -> None:
+    """Refuse what is not a confidence level.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ``level`` is not between 0 and 1.
+    """
     if not isinstance(level, (int, float)) or not 0 < level < 1:
         raise InvalidArgumentError(
             "level", f"{level!r} is no confidence level.", "Use a number such as 0.95."
         )
-    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def wald_statistic(difference: np.ndarray, variance: np.ndarray, tolerance: float) -> float:

@@ -90,6 +90,19 @@ class ModelRows:
     offset: np.ndarray | None = None
 
 
+def model_rows(X: Any, y: Any, entry: Any, strata: Any, weights: Any, offset: Any) -> ModelRows:
+    """Check the rows that a user gives to an estimator; see its ``fit``."""
+    table = covariates(X)
+    n = table.x.shape[0]
+    return ModelRows(
+        covariates=table,
+        response=response(y, n, entry),
+        strata=strata_codes(strata, n),
+        weights=case_weights(weights, n),
+        offset=log_offset(offset, n),
+    )
+
+
 def is_frame(value: object) -> bool:
     """Whether a value is a pandas DataFrame, without importing pandas."""
     return hasattr(value, "columns") and hasattr(value, "iloc")

@@ -11,7 +11,7 @@ import torch
 from survivalgpu.device import resolve_device
 from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.newton import NewtonControl
-from survivalgpu.validation import as_float_vector, check_ties
+from survivalgpu.validation import as_float_vector, check_count, check_ties
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def check_settings(
     if not isinstance(timefix, (bool, np.bool_)):
         raise InvalidArgumentError("timefix", f"it is {timefix!r}.", "Use True or False.")
     control = NewtonControl(
-        _integer("iter_max", iter_max), _positive("eps", eps), _positive("toler_chol", toler_chol)
+        check_count("iter_max", iter_max, 0),
+        _positive("eps", eps),
+        _positive("toler_chol", toler_chol),
     )
     values = np.atleast_1d(() if nocenter is None else nocenter)
     return Settings(
@@ -71,12 +73,6 @@ def check_settings(
         nocenter=as_float_vector("nocenter", values),
         timefix=bool(timefix),
     )
-
-
-def _integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise InvalidArgumentError(name, f"it is {value!r}.", "Use an integer >= 0.")
-    return int(value)
 
 
 def _positive(name: str, value: Any) -> float:

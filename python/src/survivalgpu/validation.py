@@ -158,6 +158,13 @@ def _is_missing_label(label: object) -> bool:
         return True
 
 
+def check_count(name: str, value: object, least: int) -> int:
+    """Return a whole number that is at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InvalidArgumentError(name, f"it is {value!r}.", f"Use an integer >= {least}.")
+    return int(value)
+
+
 def check_ties(ties: object) -> str:
     """Check the name of the rule for ties."""
     if ties not in TIES:

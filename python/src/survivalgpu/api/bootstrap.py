@@ -57,7 +57,9 @@ def bootstrap_resampler(
         _data(rows, device),
         _codes(rows["subjects"]),
         ties,
-        NewtonControl(int(control["iter_max"]), float(control["eps"]), float(control["toler_chol"])),
+        NewtonControl(
+            int(control["iter_max"]), float(control["eps"]), float(control["toler_chol"])
+        ),
         np.array(start, dtype=np.float64),
         np.asarray(uncentred, dtype=bool),
     )
