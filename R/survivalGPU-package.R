@@ -15,6 +15,9 @@
 #' `survivalGPU.device`: the device used where `device` is not given, `"auto"` by
 #' default. See [coxphGPU()].
 #'
+#' `survivalGPU.progress`: whether [bootstrap()] shows a progress bar, by default where the
+#' session is interactive.
+#'
 #' @useDynLib survivalGPU, .registration = TRUE
 #' @importFrom rlang %||% .data
 #' @importFrom survival concordance coxph

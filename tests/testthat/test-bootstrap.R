@@ -167,6 +167,29 @@ test_that("set.seed() governs where no seed is given, and a seed leaves it alone
   expect_identical(.Random.seed, before)
 })
 
+test_that("Python draws and fits the same", {
+  skip_if_no_python()
+  fit <- coxphGPU(Surv(tstart, tstop, status) ~ treat + age + strata(sex), cgd, id = id)
+  core <- reticulate::import("survivalgpu", convert = FALSE)
+  for (type in c("ordinary", "bayesian")) {
+    ours <- bootstrap(fit, R = 30, seed = 12, type = type, strata = hos.cat)$bootstrap
+    made <- core$CoxPH(device = "cpu")$bootstrap(
+      numpy_matrix(model.matrix(fit)),
+      reticulate::tuple(cgd$tstart, cgd$tstop, cgd$status),
+      id = numpy_vector(cgd$id), strata = numpy_vector(as.integer(cgd$sex)),
+      resampling_strata = numpy_vector(as.integer(cgd$hos.cat)),
+      n_replicates = 30L, seed = 12L, kind = type
+    )
+    theirs <- reticulate::py_to_r(made$coefficients)
+    expect_equal(unname(ours$coefficients), theirs, tolerance = 1e-12, label = type)
+    expect_identical(ours$status, as.character(reticulate::py_to_r(made$status$tolist())))
+    expect_equal(
+      unname(ours$acceleration), as.double(reticulate::py_to_r(made$acceleration)),
+      tolerance = 1e-9
+    )
+  }
+})
+
 test_that("strata keep the number of subjects of each group", {
   skip_if_no_python()
   # a group without events of its own: its hazard ratio is known from its size only
