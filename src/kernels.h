@@ -15,9 +15,15 @@
 #define SURVIVALGPU_KERNELS_VERSION 3
 
 /* The compiler makes one copy for plain x86-64 and one for processors with AVX2 and fused
- * multiply-add; the loader picks. Other platforms compile the one copy they need. */
+ * multiply-add; the loader picks. Older compilers can only name Intel's. Other platforms compile
+ * the one copy they need. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTORISED __attribute__((target_clones("arch=haswell", "default"), optimize("O3")))
+#if __GNUC__ >= 12
+#define WITH_AVX2 "arch=x86-64-v3"
+#else
+#define WITH_AVX2 "arch=haswell"
+#endif
+#define VECTORISED __attribute__((target_clones(WITH_AVX2, "default"), optimize("O3")))
 #else
 #define VECTORISED
 #endif
