@@ -28,6 +28,11 @@
 #define VECTORISED
 #endif
 
+/* Where the compiler makes code for other processors than the one it is asked for. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define PASS_BY_PROCESSOR
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 /* Run task(context, block) for block = 0 .. n_blocks - 1 on up to n_threads threads. */

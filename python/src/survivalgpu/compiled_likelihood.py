@@ -144,26 +144,7 @@ class CompiledLikelihood:
             ),
             **({name: new(n_times, p) for name in _EVENT_TABLES} if event_tables else {}),
         }
-        self._inputs = {
-            "x1": design.x1,
-            "offset": design.offset,
-            "weights": design.weights,
-            "group_offsets": risk_sets.group_offsets,
-            "group_lo": risk_sets.group_lo,
-            "group_hi": risk_sets.group_hi,
-            "event_offsets": risk_sets.event_offsets,
-            "event_rows": risk_sets.event_rows,
-            "event_strata": risk_sets.event_strata,
-            **(_groups_by_ends(risk_sets) if risk_sets.counting else {}),
-        }
-        self._data = _Data(
-            n=n,
-            p=p,
-            n_groups=risk_sets.n_groups,
-            n_times=n_times,
-            efron=ties == "efron",
-            **{name: pointer(tensor) for name, tensor in self._inputs.items()},
-        )
+        self._data, self._inputs = kernel_data(risk_sets, design, ties)
         self._result = _Result(**{k: pointer(v) for k, v in self._outputs.items()})
         self._last: Tensor | None = None
 
@@ -218,6 +199,33 @@ class CompiledLikelihood:
         order = pointer(self._risk_sets.order)
         check(self._kernels.cox_score_residuals(data, result, order, pointer(residuals)))
         return residuals
+
+
+def kernel_data(
+    risk_sets: RiskSets, design: Design, ties: str
+) -> tuple[ctypes.Structure, dict[str, Tensor | None]]:
+    """``CoxData`` of src/cox.h, and the tensors that have to outlive it."""
+    inputs = {
+        "x1": design.x1,
+        "offset": design.offset,
+        "weights": design.weights,
+        "group_offsets": risk_sets.group_offsets,
+        "group_lo": risk_sets.group_lo,
+        "group_hi": risk_sets.group_hi,
+        "event_offsets": risk_sets.event_offsets,
+        "event_rows": risk_sets.event_rows,
+        "event_strata": risk_sets.event_strata,
+        **(_groups_by_ends(risk_sets) if risk_sets.counting else {}),
+    }
+    data = _Data(
+        n=risk_sets.n_used,
+        p=design.n_covariates,
+        n_groups=risk_sets.n_groups,
+        n_times=risk_sets.n_event_times,
+        efron=ties == "efron",
+        **{name: pointer(tensor) for name, tensor in inputs.items()},
+    )
+    return data, inputs
 
 
 def _groups_by_ends(risk_sets: RiskSets) -> dict[str, Tensor]:

@@ -46,6 +46,7 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "cox_counting": (_INT, [_POINTER] * 3),
     "cox_score_residuals": (_INT, [_POINTER] * 4),
     "add_rows_by_code": (None, [_POINTER, _LONG, _LONG, _POINTER, _POINTER]),
+    "cox_resampled": (_INT, [_POINTER]),
     "cox_martingale": (None, [_POINTER] * 4),
     "weighted_squares": (_INT, [_POINTER, *[_LONG] * 3, _POINTER, _LONG, _POINTER, _INT]),
     "right_censored_sums": (None, [_POINTER, _LONG, _LONG, *[_POINTER] * 3, _LONG, _POINTER]),

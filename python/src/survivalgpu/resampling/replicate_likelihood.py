@@ -10,6 +10,7 @@ from torch import Tensor
 
 from survivalgpu.design import Design
 from survivalgpu.partial_likelihood import PartialLikelihood
+from survivalgpu.resampling.compiled_replicates import CompiledBatch, CompiledReplicates
 from survivalgpu.risk_sets import RiskSets
 
 # Bytes that a batch may take on the CPU, and the share of a GPU's free memory.
@@ -35,8 +36,8 @@ class ReplicateLikelihood:
         ``(n_subjects, B)``.
     copies : bool
         Whether the weights are numbers of copies.
-    compiled : bool
-        Take the compiled kernels on the CPU where they can do it.
+    compiled : CompiledReplicates or None
+        The same data for the compiled kernel; None to compute in PyTorch.
     """
 
     def __init__(
@@ -47,17 +48,21 @@ class ReplicateLikelihood:
         subject_of_row: Tensor,
         weights: np.ndarray,
         copies: bool,
-        compiled: bool,
+        compiled: CompiledReplicates | None = None,
     ) -> None:
         self._risk_sets, self._design, self._ties = risk_sets, design, ties
         self._subject_of_row = subject_of_row
         self._weights, self._copies = weights, copies
         self._all = np.arange(weights.shape[1])
         self._torch: PartialLikelihood | None = None
+        self._compiled = None if compiled is None else CompiledBatch(compiled, weights, copies)
 
     @staticmethod
-    def most_problems(risk_sets: RiskSets, design: Design, compiled: bool) -> int:
+    def most_problems(risk_sets: RiskSets, design: Design, n_subjects: int, compiled: bool) -> int:
         """Number of sets of weights whose tables fit the memory."""
+        if compiled:
+            # as they come, side by side, and packed
+            return int(_MEMORY / (3 * 8 * n_subjects))
         device, q = design.x1.device, design.x1.shape[1]
         bytes_free = _MEMORY
         if device.type == "cuda":
@@ -89,13 +94,19 @@ class ReplicateLikelihood:
         information : bool
             Whether the information is wanted; it is None otherwise.
         """
-        if self._torch is None:
-            self._torch = self._likelihood(self._all)
-        at = self._torch.restricted_to(problems).evaluate(
-            torch.as_tensor(beta, device=self._design.x1.device), information
-        )
-        parts = at.loglik, at.score, at.information
-        return tuple(None if part is None else part.cpu().numpy() for part in parts)
+        if self._compiled is None:
+            if self._torch is None:
+                self._torch = self._likelihood(self._all)
+            return _values(self._torch.restricted_to(problems), beta, information)
+        at = self._compiled.evaluate(beta, problems, information)
+        parts = at["loglik"], at["score"], at["information"]
+        left = np.flatnonzero(~at["sound"])
+        if left.size:
+            exact = _values(self._likelihood(problems[left]), beta[left], information)
+            for part, values in zip(parts, exact, strict=True):
+                if part is not None:
+                    part[left] = values
+        return parts
 
     def _likelihood(self, problems: np.ndarray) -> PartialLikelihood:
         """PyTorch's likelihood of some problems."""
@@ -107,3 +118,12 @@ class ReplicateLikelihood:
             weights = weights * case.unsqueeze(1)
         design = replace(self._design, weights=weights)
         return PartialLikelihood(self._risk_sets, design, self._ties, compiled=False, copies=copies)
+
+
+def _values(
+    likelihood: PartialLikelihood, beta: np.ndarray, information: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """An evaluation as arrays."""
+    at = likelihood.evaluate(torch.as_tensor(beta, device=likelihood.design.x1.device), information)
+    parts = at.loglik, at.score, at.information
+    return tuple(None if part is None else part.cpu().numpy() for part in parts)

@@ -19,6 +19,7 @@ from survivalgpu.coxph import CoxData, sorted_problem
 from survivalgpu.newton import CONVERGED, NOT_FINITE, RAN_OUT, NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.resampling.chord_steps import climb
+from survivalgpu.resampling.compiled_replicates import CompiledReplicates
 from survivalgpu.resampling.replicate_likelihood import ReplicateLikelihood
 from survivalgpu.threads import threads_for
 
@@ -88,7 +89,7 @@ class Replicates:
     ) -> None:
         subjects = np.asarray(subjects, dtype=np.int64)
         self.n_subjects = int(subjects.max()) + 1
-        self._control, self._ties, self._compiled = control, ties, compiled
+        self._control, self._ties = control, ties
         self._n_elements = data.x.numel()
         with threads_for(self._n_elements), np.errstate(all="ignore"):
             self._risk_sets, self._design = sorted_problem(data, uncentred)
@@ -97,24 +98,27 @@ class Replicates:
             self._scale = self._design.scale.cpu().numpy()
             start = np.nan_to_num(np.asarray(start, dtype=np.float64), nan=0.0)
             self._start = start / self._scale
-            self._full = self._full_sample()
+            self._full = self._full_sample(compiled)
+            self._compiled = None
+            if compiled and CompiledReplicates.suits(self._design):
+                self._compiled = CompiledReplicates(
+                    self._risk_sets, self._design, ties, self._subject_of_row
+                )
 
-    def _full_sample(self) -> GeneralisedCholesky:
+    def _full_sample(self, compiled: bool) -> GeneralisedCholesky:
         """Information of the full sample at its estimate, factored: one matrix."""
-        likelihood = PartialLikelihood(
-            self._risk_sets, self._design, self._ties, compiled=self._compiled
-        )
-        at = likelihood.evaluate(torch.as_tensor(self._start[None], device=self._scale_device()))
-        return generalised_cholesky(at.information.cpu().numpy(), self._control.toler_chol)
-
-    def _scale_device(self) -> torch.device:
-        return self._design.x1.device
+        likelihood = PartialLikelihood(self._risk_sets, self._design, self._ties, compiled=compiled)
+        start = torch.as_tensor(self._start[None], device=self._design.x1.device)
+        information = likelihood.evaluate(start).information.cpu().numpy()
+        return generalised_cholesky(information, self._control.toler_chol)
 
     def batch_size(self) -> int:
         """Number of replicates that fit the free memory and end within about a second."""
         rows = max(self._risk_sets.n_used, 1)
         most = min(int(_BATCH_ROWS / rows), _MOST_REPLICATES)
-        fit = ReplicateLikelihood.most_problems(self._risk_sets, self._design, self._compiled)
+        fit = ReplicateLikelihood.most_problems(
+            self._risk_sets, self._design, self.n_subjects, self._compiled is not None
+        )
         return max(8, min(most, fit) // 8 * 8)
 
     def fit(self, weights: np.ndarray, copies: bool) -> ReplicateFits:
