@@ -14,7 +14,7 @@ pictures_of <- function(stored, slug, root) {
     write_picture(plot(frame), file.path(root, path), height)
     sprintf("![%s](%s)", words, path)
   }
-  speed <- speed_frame(entries_of(stored, "issue"))
+  speed <- speed_frame(entries_of(stored, c("issue", "resampling")))
   c(
     draw(
       speed, speed_picture, "speed", 1 + 0.25 * length(unique(speed$label)),

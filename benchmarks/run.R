@@ -1,7 +1,7 @@
 # Runs cases and stores what they measured; `make bench` calls it with the environment it needs.
 # Settings, from the environment:
-#   CASES         names of cases ("rows_*" for all that begin so) or groups (issue, competitors,
-#                 scaling); default: all
+#   CASES         names of cases ("rows_*" for all that begin so) or groups (issue, resampling,
+#                 competitors, scaling); default: all
 #   QUICK=1       everything tiny and stored nowhere, to see that it works and that engines agree
 #   RESUME=1      skips cases that the same sources have been measured on, undisturbed
 #   ROUNDS        at most so many rounds of timing, for a first look

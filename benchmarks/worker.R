@@ -3,7 +3,7 @@
 # Each command is answered by one line of JSON appended to the file REPLIES. See R/workers.R.
 
 arguments <- commandArgs(trailingOnly = TRUE)
-for (part in c("problems", "tasks", "process")) {
+for (part in c("problems", "tasks", "resampling", "process")) {
   source(file.path("benchmarks", "R", paste0(part, ".R")))
 }
 source(arguments[1])
@@ -45,15 +45,24 @@ commands <- list(
     rows <- read_problem(command$problem)
     call_under_test <<- adapter$prepare(command$case, rows)
     rm(rows)
+    check <- attr(call_under_test, "check")
+    if (!is.null(check)) {
+      write_outcome(adapter$outcome(command$case$task, check()), command$outcome)
+    }
     collect_garbage()
     before <- start_peak()
     run <- timed(call_under_test)
     peak <- peak_memory()
     seconds <- run$seconds
-    write_outcome(adapter$outcome(command$case$task, run$value), command$outcome)
+    if (is.null(check)) {
+      write_outcome(adapter$outcome(command$case$task, run$value), command$outcome)
+    }
     rm(run)
     collect_garbage()
-    reply(ok = TRUE, seconds = seconds, before_mib = before, peak_mib = peak)
+    reply(
+      ok = TRUE, seconds = seconds, before_mib = before, peak_mib = peak,
+      loop = attr(call_under_test, "loop")
+    )
   },
   time = function(command) {
     collect_garbage()

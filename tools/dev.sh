@@ -15,7 +15,8 @@
 #   PYTHON           the interpreter behind .venv (default: the first usable one found)
 #   PIP_EXTRA_ARGS   more arguments for pip install, such as an index of CPU builds of torch
 # and for bench (more of them in benchmarks/run.R):
-#   CASES            names or groups of cases: issue, competitors, scaling, rows_* (default: all)
+#   CASES            names or groups of cases: issue, resampling, competitors, scaling, rows_*
+#                    (default: all)
 #   QUICK=1          everything tiny, stored nowhere: that it works, and that engines agree
 #   RESUME=1         without the cases that these sources have been measured on
 #   COMPETITORS=no   does not install the other packages; those not there are left out
@@ -293,7 +294,7 @@ run_bench() {
 bench_key() {
   {
     package_key
-    cksum benchmarks/adapters/* benchmarks/R/{problems,tasks,cases,measure}.R benchmarks/worker.*
+    cksum benchmarks/adapters/* benchmarks/R/{problems,tasks,resampling,cases,measure}.R benchmarks/worker.*
   } | cksum | cut -d ' ' -f 1
 }
 

@@ -1,7 +1,7 @@
 # The cases. Each is a task (see tasks.R) on simulated data (see problems.R), the engines that try
 # it, and what adapters need to know of it: `ties`, `counting` for (start, stop] rows, `strata`,
 # `cluster`, and `tied`, whether events share times. A call over `limit` seconds is ended; one over
-# `patience` seconds is made once.
+# `patience` seconds is made once. Of `replicates` resamples a loop of coxph() makes `loop`.
 
 ours_and_survival <- c("survival", "survivalGPU")
 competitors <- c(
@@ -11,7 +11,7 @@ competitors <- c(
 case <- function(name, title, group, rows, columns, simulate, task = "fit", ties = "efron",
                  tied = FALSE, counting = FALSE, strata = FALSE, cluster = FALSE,
                  engines = ours_and_survival, rounds = 5L, limit = 900, patience = 60,
-                 quick_rows = 3000) {
+                 quick_rows = 3000, replicates = NULL, loop = NULL) {
   as.list(environment())
 }
 
@@ -152,6 +152,41 @@ competitor_cases <- function() {
   )
 }
 
+# ---- resampling ----------------------------------------------------------------------------------
+
+resampling_cases <- function() {
+  resamples <- function(name, title, rows, columns, simulate, loop = 20L, ...) {
+    case(
+      name, paste0("1 000 resamples of ", title), "resampling", rows, columns, simulate,
+      task = "bootstrap", tied = TRUE, rounds = 3L, patience = 30, replicates = 1000L,
+      loop = loop, ...
+    )
+  }
+  list(
+    resamples(
+      "resamples_100k_patients", "100 000 patients, (start, stop] rows, whole days", 522e3, 1,
+      function(rows) dose_histories(rows, changes = 4.45),
+      counting = TRUE
+    ),
+    resamples(
+      "resamples_10k_patients", "15 000 patients, (start, stop] rows, whole days", 77e3, 2,
+      function(rows) {
+        spells <- dose_histories(rows, changes = 4.45)
+        cbind(spells, x2 = stats::rnorm(max(spells$id))[spells$id])
+      },
+      counting = TRUE
+    ),
+    resamples(
+      "resamples_77k_rows", "right-censored data, whole days", 77e3, 2,
+      function(rows) right_censored(rows, 2, days = TRUE)
+    ),
+    resamples(
+      "resamples_20_columns", "right-censored data, whole days", 1e5, 20,
+      function(rows) right_censored(rows, 20, days = TRUE)
+    )
+  )
+}
+
 # ---- how cost grows ------------------------------------------------------------------------------
 
 # Along rows at ten columns and along columns at 10^5 rows, for both kinds of times.
@@ -184,7 +219,9 @@ scaling_cases <- function() {
 }
 
 all_cases <- function() {
-  cases <- c(issue_fits(), issue_after_fit(), competitor_cases(), scaling_cases())
+  cases <- c(
+    issue_fits(), issue_after_fit(), resampling_cases(), competitor_cases(), scaling_cases()
+  )
   stats::setNames(cases, vapply(cases, function(case) case$name, ""))
 }
 
@@ -209,5 +246,8 @@ select_cases <- function(wanted, cases = all_cases()) {
 
 # Of the case, what adapters see.
 case_facts <- function(case) {
-  case[c("name", "task", "ties", "tied", "counting", "strata", "cluster", "rows", "columns")]
+  case[c(
+    "name", "task", "ties", "tied", "counting", "strata", "cluster", "rows", "columns",
+    "replicates", "loop"
+  )]
 }

@@ -2,6 +2,7 @@
 
 # `settings`: list(quick, pool, rounds, sources). Returns the entry of the results.
 measure_case <- function(case, settings) {
+  if (settings$quick && !is.null(case$loop)) case[c("replicates", "loop")] <- c(20L, 3L)
   rows <- if (settings$quick) min(case$rows, case$quick_rows) else case$rows
   full <- simulate_problem(case, rows, "full")
   tiny <- if (!settings$quick) simulate_problem(case, case$quick_rows, "tiny")
@@ -16,6 +17,7 @@ measure_case <- function(case, settings) {
     case = case$name, title = case$title, group = case$group, series = case$series,
     task = case$task, ties = case$ties, tied = case$tied,
     rows = full$rows, columns = case$columns, events = full$events,
+    replicates = case$replicates,
     date = format(Sys.time(), "%Y-%m-%d"), sources = settings$sources,
     others_busy = if (settings$quick) NA else max(busy, others_busy()),
     engines = engines
@@ -87,7 +89,7 @@ first_call <- function(case, worker, full, tiny, outcome) {
   if (isTRUE(reply$ok)) {
     return(c(entry, list(
       status = "ran", first_seconds = reply$seconds, before_mib = reply$before_mib,
-      peak_mib = reply$peak_mib
+      peak_mib = reply$peak_mib, loop = reply$loop
     )))
   }
   c(entry, failure(worker, reply))
@@ -149,7 +151,7 @@ timed_rounds <- function(case, workers, engines, settings) {
       }
     }
   }
-  summarise_turns(engines, turns)
+  summarise_turns(case, engines, turns)
 }
 
 # None of calls that took longer than the case has patience for, half as many of those over a third
@@ -163,9 +165,13 @@ calls_per_turn <- function(seconds) {
   as.integer(max(1, min(40, 0.2 / seconds)))
 }
 
-summarise_turns <- function(engines, turns) {
+summarise_turns <- function(case, engines, turns) {
   turns <- turns[lengths(turns) > 0]
-  medians <- lapply(turns, function(turn) vapply(turn, stats::median, 0))
+  medians <- lapply(stats::setNames(nm = names(turns)), function(engine) {
+    # a loop that made some of the replicates would have taken so many times as long for all
+    share <- if (is.null(engines[[engine]]$loop)) 1 else engines[[engine]]$loop / case$replicates
+    vapply(turns[[engine]], stats::median, 0) / share
+  })
   for (engine in names(medians)) {
     own <- medians[[engine]]
     engines[[engine]] <- c(

@@ -4,13 +4,14 @@ machine_section <- function(stored, pictures) {
   c(
     machine_lines(stored), "",
     own_table(entries_of(stored, "issue")), "",
+    resampling_lines(entries_of(stored, "resampling")), "",
     pictures, "",
     competitor_lines(entries_of(stored, "competitors"))
   )
 }
 
-entries_of <- function(stored, group) {
-  Filter(function(entry) entry$group == group, stored$results)
+entries_of <- function(stored, groups) {
+  Filter(function(entry) entry$group %in% groups, stored$results)
 }
 
 machine_lines <- function(stored) {
@@ -40,11 +41,11 @@ versions_used <- function(stored) {
 
 # ---- survival against survivalGPU ----------------------------------------------------------------
 
-own_table <- function(entries) {
+own_table <- function(entries, theirs = "`coxph`", ours = "`coxphGPU`") {
   rows <- vapply(entries, own_row, "")
   c(
     paste(
-      "| | rows | covariates | `coxph` | `coxphGPU` | times as fast | largest difference |",
+      "| | rows | covariates |", theirs, "|", ours, "| times as fast | largest difference |",
       "peak memory, MiB |"
     ),
     "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -52,6 +53,24 @@ own_table <- function(entries) {
     if (any(grepl("\\*\\|", gsub(" ", "", rows)))) {
       c("", "\\* other programs kept the processors busy: provisional.")
     }
+  )
+}
+
+# Loops of coxph() are too slow to be made whole.
+resampling_lines <- function(entries) {
+  if (length(entries) == 0) {
+    return(character())
+  }
+  made <- unique(unlist(lapply(entries, function(entry) entry$engines[["survival"]]$loop)))
+  c(
+    sprintf(
+      paste(
+        "Resampling. The loops of `coxph` are extrapolated: they made the first %s replicates,",
+        "and their time is multiplied. Differences are those of as many given replicates."
+      ),
+      paste(sort(made, decreasing = TRUE), collapse = " or ")
+    ), "",
+    own_table(entries, "loop of `coxph`, extrapolated", "`bootstrap()`, `permutation_test()`")
   )
 }
 

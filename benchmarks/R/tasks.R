@@ -91,6 +91,7 @@ cox_outcome <- function(task, value) {
       time = value$time, surv = as.double(value$surv), std_err = as.double(value$std.err)
     ),
     expected = list(expected = as.double(value)),
+    bootstrap = list(resampled = as.double(value)),
     expected_new = list(expected = as.double(value$fit), se = as.double(value$se.fit))
   )
 }

@@ -7,6 +7,9 @@ adapter <- list(
   threads = function() 1L,
   cannot = function(case) NULL,
   prepare = function(case, rows) {
+    if (case$task == "bootstrap") {
+      return(loop_of_resamples(case, rows))
+    }
     prepare_cox(case, rows, "coxph", function(name) get(name, envir = asNamespace("survival")))
   },
   outcome = cox_outcome,
