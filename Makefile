@@ -1,5 +1,5 @@
 # Every target is a subcommand of tools/dev.sh: `make demo` is `bash tools/dev.sh demo`.
-TARGETS := install test demo bench check lint docs clean
+TARGETS := install test demo bench validate check lint docs clean
 
 .PHONY: help $(TARGETS)
 

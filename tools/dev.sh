@@ -5,6 +5,7 @@
 #   tools/dev.sh test      testthat and pytest, ending with their counts
 #   tools/dev.sh demo      coxph against coxphGPU on real data and on a million rows
 #   tools/dev.sh bench     times against survival and others; tables and pictures into README.md
+#   tools/dev.sh validate  coverage of intervals, level of tests on simulated cohorts; minutes
 #   tools/dev.sh check     R CMD build and R CMD check: no error, no warning
 #   tools/dev.sh lint      ruff, lintr, and the syntax of the shell scripts
 #   tools/dev.sh docs      NAMESPACE and man/ from the roxygen comments
@@ -14,6 +15,8 @@
 # Settings, from the environment:
 #   PYTHON           the interpreter behind .venv (default: the first usable one found)
 #   PIP_EXTRA_ARGS   more arguments for pip install, such as an index of CPU builds of torch
+# for validate:
+#   QUICK=1          a few cohorts, stored nowhere: that it works
 # and for bench (more of them in benchmarks/run.R):
 #   CASES            names or groups of cases: issue, resampling, competitors, scaling, rows_*
 #                    (default: all)
@@ -315,6 +318,12 @@ need_competitors() {
   printf '%s\n' "$key" >"$bench_venv/.stamp"
 }
 
+run_validate() {
+  need_all
+  use_environment
+  Rscript validation/run.R
+}
+
 run_test() {
   local work r_counts py_counts
   need_all
@@ -456,7 +465,7 @@ run_clean() {
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 case ${1:-help} in
-  install | test | demo | bench | check | lint | docs | clean) "run_$1" ;;
+  install | test | demo | bench | validate | check | lint | docs | clean) "run_$1" ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -8,8 +8,8 @@ suppressPackageStartupMessages({
 
 # Test files share what the helper files define.
 for (helper in Sys.glob("tests/testthat/helper-*.R")) source(helper)
-# So do the files of the benchmarks.
-for (part in Sys.glob("benchmarks/R/*.R")) source(part)
+# So do the files of the benchmarks and of the validation.
+for (part in Sys.glob(c("benchmarks/R/*.R", "validation/R/*.R"))) source(part)
 
 # Names that are not snake_case for a reason: coxphGPU and its kin, and R's own hooks.
 given_names <- "^(coxph|wce|survival)GPU|^[.]on(Load|Attach|Unload)$"
@@ -22,7 +22,7 @@ is_given_name <- function(lint) {
   grepl(given_names, name)
 }
 
-folders <- Filter(dir.exists, c("R", "tests", "tools", "benchmarks", "vignettes"))
+folders <- Filter(dir.exists, c("R", "tests", "tools", "benchmarks", "validation", "vignettes"))
 findings <- unlist(lapply(folders, lintr::lint_dir), recursive = FALSE)
 findings <- Filter(Negate(is_given_name), findings)
 

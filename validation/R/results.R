@@ -1,0 +1,57 @@
+# Results are one JSON file, and a document with them as tables.
+
+write_results <- function(results, folder) {
+  stored <- list(
+    date = format(Sys.time(), "%Y-%m-%d"),
+    versions = versions(),
+    studies = results
+  )
+  writeLines(
+    jsonlite::toJSON(stored, auto_unbox = TRUE, pretty = TRUE, digits = I(6)),
+    file.path(folder, "results.json")
+  )
+  writeLines(document(stored), file.path(folder, "RESULTS.md"))
+}
+
+versions <- function() {
+  packages <- c("survivalGPU", "survival")
+  versions <- vapply(packages, function(name) as.character(utils::packageVersion(name)), "")
+  c(paste(packages, versions), paste0("R ", R.version$major, ".", R.version$minor))
+}
+
+document <- function(stored) {
+  c(
+    "# Validation",
+    "",
+    paste(
+      "Written by `make validate`, on", stored$date, "with",
+      paste0(paste(stored$versions, collapse = ", "), ".")
+    ),
+    paste(
+      "Each study simulates cohorts whose truth is known (`validation/R/cohorts.R`), with fixed",
+      "seeds, and states in which band each figure must be. `make validate` fails where one is not."
+    ),
+    unlist(lapply(stored$studies, study_lines))
+  )
+}
+
+study_lines <- function(result) {
+  figures <- result$figures
+  c(
+    "",
+    paste0("## ", result$title),
+    "",
+    sprintf("%d cohorts, %.0f s.", result$cohorts, result$seconds),
+    "",
+    "| | found | must be in | |",
+    "|---|--:|--:|---|",
+    sprintf(
+      "| %s | %s | %s to %s | %s |", figures$figure, plain(figures$value), plain(figures$low),
+      plain(figures$high), ifelse(figures$within, "yes", "**no**")
+    )
+  )
+}
+
+plain <- function(x) {
+  vapply(x, function(value) format(round(value, 4), scientific = FALSE, drop0trailing = TRUE), "")
+}
