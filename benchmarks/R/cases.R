@@ -155,11 +155,16 @@ competitor_cases <- function() {
 # ---- resampling ----------------------------------------------------------------------------------
 
 resampling_cases <- function() {
-  resamples <- function(name, title, rows, columns, simulate, loop = 20L, ...) {
+  replicated <- function(task, name, title, rows, columns, simulate, replicates, loop, ...) {
     case(
-      name, paste0("1 000 resamples of ", title), "resampling", rows, columns, simulate,
-      task = "bootstrap", tied = TRUE, rounds = 3L, patience = 30, replicates = 1000L,
-      loop = loop, ...
+      name, title, "resampling", rows, columns, simulate, task,
+      tied = TRUE, rounds = 3L, patience = 30, replicates = replicates, loop = loop, ...
+    )
+  }
+  resamples <- function(name, title, rows, columns, simulate, ...) {
+    replicated(
+      "bootstrap", name, paste("1 000 resamples of", title), rows, columns, simulate,
+      replicates = 1000L, loop = 20L, ...
     )
   }
   list(
@@ -183,6 +188,11 @@ resampling_cases <- function() {
     resamples(
       "resamples_20_columns", "right-censored data, whole days", 1e5, 20,
       function(rows) right_censored(rows, 20, days = TRUE)
+    ),
+    replicated(
+      "permutation", "permutations", "10 000 score permutations, right-censored data, whole days",
+      1e6, 2, function(rows) right_censored(rows, 2, days = TRUE),
+      replicates = 10000L, loop = 5L
     )
   )
 }

@@ -25,6 +25,12 @@ given_frequencies <- function(n_subjects, n_resamples) {
   }, integer(n_subjects))
 }
 
+# The donors of the first covariate's values in each permutation: rows by permutations.
+given_permutations <- function(n_rows, n_permutations) {
+  set.seed(21)
+  vapply(seq_len(n_permutations), function(b) sample.int(n_rows), integer(n_rows))
+}
+
 # ---- a loop of coxph() ---------------------------------------------------------------------------
 
 # What a user would write: each subject's rows as often as it was drawn, fitted anew.
@@ -40,6 +46,23 @@ loop_of_resamples <- function(case, rows) {
   })
 }
 
+# Score statistics of the first covariate: no iterations, the others at their estimates without it.
+loop_of_permutations <- function(case, rows) {
+  donors <- given_permutations(nrow(rows), case$loop)
+  formula <- cox_formula(case, names(rows), environment())
+  null <- survival::coxph(stats::update(formula, ~ . - x1), data = rows, ties = case$ties)
+  init <- c(0, stats::coef(null))
+  prepared(loop = case$loop, function() {
+    vapply(seq_len(case$loop), FUN.VALUE = 0, function(b) {
+      permuted <- rows
+      permuted$x1 <- rows$x1[donors[, b]]
+      survival::coxph(formula, data = permuted, ties = case$ties, init = init, iter.max = 0)$score
+    })
+  })
+}
+
+loops <- list(bootstrap = loop_of_resamples, permutation = loop_of_permutations)
+
 # ---- ours ----------------------------------------------------------------------------------------
 
 our_resamples <- function(case, rows) {
@@ -52,3 +75,15 @@ our_resamples <- function(case, rows) {
     check = function() bootstrap(fit, frequencies = frequencies)$bootstrap$coefficients
   )
 }
+
+our_permutations <- function(case, rows) {
+  model <- cox_call(case, rows, "coxphGPU")
+  fit <- eval(model$call, model$scope)
+  donors <- given_permutations(nrow(rows), case$loop)
+  prepared(
+    function() permutation_test(fit, "x1", R = case$replicates, seed = 1)$null,
+    check = function() permutation_test(fit, "x1", permutations = donors)$null
+  )
+}
+
+our_replicates <- list(bootstrap = our_resamples, permutation = our_permutations)

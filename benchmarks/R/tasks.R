@@ -92,6 +92,7 @@ cox_outcome <- function(task, value) {
     ),
     expected = list(expected = as.double(value)),
     bootstrap = list(resampled = as.double(value)),
+    permutation = list(score = as.double(value)),
     expected_new = list(expected = as.double(value$fit), se = as.double(value$se.fit))
   )
 }

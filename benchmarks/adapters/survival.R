@@ -7,8 +7,8 @@ adapter <- list(
   threads = function() 1L,
   cannot = function(case) NULL,
   prepare = function(case, rows) {
-    if (case$task == "bootstrap") {
-      return(loop_of_resamples(case, rows))
+    if (case$task %in% names(loops)) {
+      return(loops[[case$task]](case, rows))
     }
     prepare_cox(case, rows, "coxph", function(name) get(name, envir = asNamespace("survival")))
   },

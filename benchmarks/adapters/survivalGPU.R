@@ -18,8 +18,8 @@ adapter <- list(
   threads = function() survivalGPU:::python_report()$threads,
   cannot = function(case) NULL,
   prepare = function(case, rows) {
-    if (case$task == "bootstrap") {
-      return(our_resamples(case, rows))
+    if (case$task %in% names(our_replicates)) {
+      return(our_replicates[[case$task]](case, rows))
     }
     prepare_cox(case, rows, "coxphGPU", function(name) {
       get(name, envir = environment(survivalGPU:::coxph_engine(bench_device())))

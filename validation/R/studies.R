@@ -24,17 +24,17 @@ all_studies <- function(quick = FALSE) {
         "95%% intervals: 400 patients, right-censored, tied weeks, two covariates, %d resamples",
         resamples
       ),
-      cohorts(1000L), function(i) censored_coverage(i, 400L, resamples), coverage_figures
+      cohorts(800L), function(i) censored_coverage(i, 400L, resamples), coverage_figures
     ),
     study(
       "coverage_clustered",
       sprintf(
         paste(
-          "95%% intervals: 300 patients with several events, (start, stop] rows, two covariates,",
+          "95%% intervals: 250 patients with several events, (start, stop] rows, two covariates,",
           "%d resamples of patients"
         ), resamples
       ),
-      cohorts(1000L), function(i) clustered_coverage(i, 300L, resamples), coverage_figures
+      cohorts(500L), function(i) clustered_coverage(i, 250L, resamples), coverage_figures
     ),
     permuted("permutation_alone", "one term without effect", 1000L, 200L, alone, uniform),
     permuted(
