@@ -78,7 +78,7 @@ own_row <- function(entry) {
   theirs <- entry$engines[["survival"]]
   ours <- entry$engines[["survivalGPU"]]
   ratio <- if (is.null(ours$ratio)) "" else sprintf("**%s**", two_digits(ours$ratio))
-  if (isTRUE(entry$others_busy > 0.1)) ratio <- paste0(ratio, "*")
+  if (isTRUE(entry$others_busy > 0.1)) ratio <- paste0(ratio, "\\*")
   cells <- c(
     entry$title, count(entry$rows), entry$columns, engine_cell(theirs), engine_cell(ours), ratio,
     difference_cell(ours), memory_cell(theirs, ours)
@@ -158,7 +158,7 @@ competitor_row <- function(entry, engines) {
       "-"
     )
   })
-  star <- if (isTRUE(entry$others_busy > 0.1)) "*" else ""
+  star <- if (isTRUE(entry$others_busy > 0.1)) "\\*" else ""
   paste0(
     "| ", paste(c(
       paste0(entry$title, star), count(entry$rows), entry$columns, cells

@@ -35,8 +35,8 @@ clustered_coverage <- function(i, n, resamples) {
   effects <- c(x1 = 0.5, x2 = -0.4)
   cohort <- recurrent_cohort(n, effects)
   fit <- coxphGPU(
-    Surv(start, stop, status) ~ x1 + x2,
-    data = cohort, cluster = id, device = "cpu"
+    Surv(start, stop, status) ~ x1 + x2 + cluster(id),
+    data = cohort, device = "cpu"
   )
   fit <- bootstrap(fit, R = resamples, seed = i)
   c(contains_truth(fit, effects), naive_contains(fit, effects), failed_share(fit))
@@ -48,7 +48,9 @@ coverage_figures <- function(results) {
   failed <- names(covered) == "failed"
   # the naive interval is there to show that the study tells good from bad
   data.frame(
-    figure = ifelse(failed, "resamples that could not be fitted", paste("coverage,", names(covered))),
+    figure = ifelse(
+      failed, "resamples that could not be fitted", paste("coverage,", names(covered))
+    ),
     value = covered,
     low = ifelse(naive | failed, 0, 0.93),
     high = ifelse(failed, 0.001, ifelse(naive, 0.93, 0.97))

@@ -45,7 +45,9 @@ all_studies <- function(quick = FALSE) {
       "family_error", "five correlated terms without effect", 2000L, 200L,
       family_of_terms, family_figures
     ),
-    permuted("power", "one term with a hazard ratio of 1.28", 1000L, 200L, one_effect, power_figures)
+    permuted(
+      "power", "one term with a hazard ratio of 1.28", 1000L, 200L, one_effect, power_figures
+    )
   )
   stats::setNames(studies, vapply(studies, function(study) study$name, ""))
 }
