@@ -50,8 +50,8 @@ INLINE double open_uniform(uint64_t key, int64_t i)
 int64_t permutation_scratch(int64_t n);
 
 /*
- * donors (n): subject i is given what belongs to donors[i], of its own stratum. Within a
- * stratum the donors are its members in the order of random keys.
+ * donors (n): subject i is given what belongs to donors[i], of its own stratum. The donors of
+ * a stratum's members, in ascending order, are the members in random order.
  */
 void permute(uint64_t key, int64_t n, const Strata *strata, char *scratch, int32_t *donors);
 

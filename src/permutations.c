@@ -1,152 +1,125 @@
 /*
- * Random permutations: the order of random keys.
+ * Random permutations in buckets (Rao 1961, Sandelius 1962).
  *
- * A key is 63 random bits of which the lowest, as many as number the subjects, are the
- * subject itself: keys are distinct, and what is sorted carries its own index. As the keys
- * are uniform, their leading bits cut them into buckets of nearly equal size that fit the
- * first cache; there a count by the next bits leaves almost every key in its place.
+ * The leading bits of a subject's random number choose a bucket; within a bucket the order
+ * is made by Fisher and Yates's shuffle with the trailing 32 bits. All orders of subjects are
+ * as likely, and the shuffle stays in the first cache.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "draws.h"
-#include "sorting.h"
 
-#define KEY_BITS 63
-#define BUCKET_KEYS 1024 /* wanted in a bucket */
+#define BUCKET_SUBJECTS 1024 /* at most on average, up to 2^24 subjects */
 #define MOST_BUCKET_BITS 14
-#define MOST_CELLS 4096
 #define AT_ONCE 256
 
-typedef struct {
-    uint64_t *items;  /* buckets x capacity */
-    uint64_t *sorted; /* capacity */
-    int64_t *filled;  /* keys in each bucket */
-} Buckets;
-
+/* Bits that choose a bucket among n subjects; part of the definition of the draws. */
 INLINE int bucket_bits(int64_t n)
 {
     int bits = 0;
-    while (bits < MOST_BUCKET_BITS && (n >> bits) > BUCKET_KEYS) bits++;
+    while (bits < MOST_BUCKET_BITS && (n >> bits) > BUCKET_SUBJECTS) bits++;
     return bits;
 }
 
-/* So much room that uniform keys never fill it: ten standard deviations beyond the mean. */
-INLINE int64_t capacity_of(int64_t n)
+/* Room for a bucket: one in a few permutations has a larger one, and is made again. */
+INLINE int64_t room_for(int64_t n, int bits)
 {
-    double mean = (double)n / (double)(INT64_C(1) << bucket_bits(n));
-    return (int64_t)(mean + 10.0 * sqrt(mean)) + 64;
+    const double mean = (double)n / (double)(INT64_C(1) << bits);
+    return bits ? (int64_t)(mean + 4.0 * sqrt(mean)) : n;
 }
 
-/* Room for one bucket; never less for more keys. */
-INLINE int64_t sorted_room(int64_t n)
+/* The most that any n subjects and any of their strata need. */
+INLINE int64_t most_items(int64_t n)
 {
-    const int64_t usual = capacity_of(BUCKET_KEYS), own = capacity_of(n);
-    return own > usual ? own : usual;
+    const int bits = bucket_bits(n);
+    return room_for(n, bits) << bits;
 }
 
 int64_t permutation_scratch(int64_t n)
 {
-    const int64_t n_buckets = INT64_C(1) << bucket_bits(n);
-    const int64_t items = n + sorted_room(n) + n_buckets + n_buckets * capacity_of(n);
-    return items * (int64_t)sizeof(uint64_t);
+    const int64_t numbers = (INT64_C(1) << MOST_BUCKET_BITS) + 1;
+    return (most_items(n) + n + numbers) * (int64_t)sizeof(uint64_t);
 }
 
-/* The keys of some subjects of one replicate. */
 typedef struct {
     uint64_t stream;
     int64_t n;
     const int32_t *members; /* n subjects, or NULL for 0 .. n - 1 */
-    uint64_t low;           /* the bits of a key that are the subject */
-} Keys;
+    int bits;
+    uint64_t *items;  /* trailing bits of the random number, and the subject */
+    uint32_t *starts; /* buckets + 1: of the items of each */
+    uint32_t *ends;   /* buckets */
+} Shuffle;
 
-INLINE void make_keys(const Keys *keys, int64_t first, int64_t n, uint64_t *restrict items)
+INLINE int64_t bucket_of(const Shuffle *s, uint64_t random)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t subject = keys->members ? keys->members[first + i] : first + i;
-        items[i] = ((bits(keys->stream, subject) >> 1) & ~keys->low) | (uint64_t)subject;
-    }
+    return (int64_t)(random >> 1 >> (63 - s->bits));
 }
 
-INLINE void insertion_sort(uint64_t *restrict items, int64_t n)
+INLINE void random_block(const Shuffle *s, int64_t first, int64_t size, uint64_t *restrict block)
 {
-    for (int64_t i = 1; i < n; i++) {
-        const uint64_t item = items[i];
-        int64_t j = i;
-        for (; j > 0 && items[j - 1] > item; j--) items[j] = items[j - 1];
-        items[j] = item;
-    }
+    if (s->members)
+        for (int64_t i = 0; i < size; i++) block[i] = bits(s->stream, s->members[first + i]);
+    else
+        for (int64_t i = 0; i < size; i++) block[i] = bits(s->stream, first + i);
 }
 
-/* Sort one bucket, whose keys agree above `top` bits, into `sorted`. */
-INLINE void sort_bucket(const uint64_t *restrict items, int64_t n, int top,
-                        uint64_t *restrict sorted)
+INLINE int64_t block_size(const Shuffle *s, int64_t first)
 {
-    uint32_t ends[MOST_CELLS + 1];
-    int bits = 1;
-    while ((INT64_C(1) << bits) < n && (1 << bits) < MOST_CELLS) bits++;
-    const int shift = top - bits;
-    const uint64_t mask = (UINT64_C(1) << bits) - 1;
-    memset(ends, 0, (((size_t)1 << bits) + 1) * sizeof *ends);
-    for (int64_t i = 0; i < n; i++) ends[((items[i] >> shift) & mask) + 1]++;
-    for (int64_t c = 1; c <= (int64_t)mask; c++) ends[c] += ends[c - 1];
-    for (int64_t i = 0; i < n; i++) sorted[ends[(items[i] >> shift) & mask]++] = items[i];
-    insertion_sort(sorted, n);
+    return s->n - first < AT_ONCE ? s->n - first : AT_ONCE;
 }
 
-/* Cut the keys into buckets; 1 if one of them overflows. */
-VECTORISED static int fill_buckets(const Keys *keys, const Buckets *buckets)
+/* Where each bucket starts, by counting. */
+INLINE void count_buckets(const Shuffle *s)
 {
-    const int64_t n = keys->n, capacity = capacity_of(n);
-    const int shift = KEY_BITS - bucket_bits(n);
-    const int64_t n_buckets = INT64_C(1) << bucket_bits(n);
-    memset(buckets->filled, 0, (size_t)n_buckets * sizeof(int64_t));
+    const int64_t n_buckets = INT64_C(1) << s->bits;
     uint64_t block[AT_ONCE];
-    for (int64_t first = 0; first < n; first += AT_ONCE) {
-        const int64_t size = n - first < AT_ONCE ? n - first : AT_ONCE;
-        make_keys(keys, first, size, block);
+    memset(s->starts, 0, (size_t)(n_buckets + 1) * sizeof *s->starts);
+    for (int64_t first = 0; first < s->n; first += AT_ONCE) {
+        const int64_t size = block_size(s, first);
+        random_block(s, first, size, block);
+        for (int64_t i = 0; i < size; i++) s->starts[bucket_of(s, block[i]) + 1]++;
+    }
+    for (int64_t b = 0; b < n_buckets; b++) s->starts[b + 1] += s->starts[b];
+}
+
+/* Subjects into their buckets, from starts to ends; 1 if a bucket reaches the next. */
+INLINE int fill_buckets(const Shuffle *s)
+{
+    uint64_t block[AT_ONCE];
+    memcpy(s->ends, s->starts, ((size_t)1 << s->bits) * sizeof *s->ends);
+    for (int64_t first = 0; first < s->n; first += AT_ONCE) {
+        const int64_t size = block_size(s, first);
+        random_block(s, first, size, block);
         for (int64_t i = 0; i < size; i++) {
-            const int64_t bucket = (int64_t)(block[i] >> shift);
-            const int64_t place = buckets->filled[bucket]++;
-            if (place >= capacity) return 1;
-            buckets->items[bucket * capacity + place] = block[i];
+            const int64_t subject = s->members ? s->members[first + i] : first + i;
+            const int64_t bucket = bucket_of(s, block[i]);
+            const uint32_t place = s->ends[bucket]++;
+            if (place >= s->starts[bucket + 1]) return 1;
+            s->items[place] = block[i] << 32 | (uint64_t)subject;
         }
     }
     return 0;
 }
 
-static int compare(const void *a, const void *b)
+/* order (n): the subjects in random order. */
+VECTORISED static void shuffle(const Shuffle *s, int32_t *restrict order)
 {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* For keys that overflow a bucket, if ever any do. */
-static void order_plainly(const Keys *keys, uint64_t *items, int32_t *order)
-{
-    make_keys(keys, 0, keys->n, items);
-    qsort(items, (size_t)keys->n, sizeof *items, compare);
-    for (int64_t i = 0; i < keys->n; i++) order[i] = (int32_t)(items[i] & keys->low);
-}
-
-/* order (n): the subjects in the order of their keys. */
-VECTORISED static void order_keys(const Keys *keys, char *scratch, int32_t *restrict order)
-{
-    const int64_t n = keys->n, capacity = capacity_of(n);
-    const int64_t n_buckets = INT64_C(1) << bucket_bits(n);
-    const int top = KEY_BITS - bucket_bits(n);
-    Buckets buckets = {.sorted = (uint64_t *)scratch};
-    buckets.filled = (int64_t *)(buckets.sorted + sorted_room(n));
-    buckets.items = (uint64_t *)(buckets.filled + n_buckets);
-    if (fill_buckets(keys, &buckets)) {
-        order_plainly(keys, buckets.items, order);
-        return;
+    const int64_t n_buckets = INT64_C(1) << s->bits, room = room_for(s->n, s->bits);
+    for (int64_t b = 0; b <= n_buckets; b++) s->starts[b] = (uint32_t)(b * room);
+    if (fill_buckets(s)) {
+        count_buckets(s);
+        fill_buckets(s);
     }
-    for (int64_t bucket = 0; bucket < n_buckets; bucket++) {
-        const int64_t size = buckets.filled[bucket];
-        sort_bucket(buckets.items + bucket * capacity, size, top, buckets.sorted);
-        for (int64_t i = 0; i < size; i++) order[i] = (int32_t)(buckets.sorted[i] & keys->low);
+    for (int64_t b = 0; b < n_buckets; b++) {
+        const uint64_t *restrict items = s->items + s->starts[b];
+        const int64_t size = s->ends[b] - s->starts[b];
+        for (int64_t i = 0; i < size; i++) {
+            const int64_t j = (int64_t)((items[i] >> 32) * (uint64_t)(i + 1) >> 32);
+            order[i] = order[j];
+            order[j] = (int32_t)items[i];
+        }
         order += size;
     }
 }
@@ -154,16 +127,20 @@ VECTORISED static void order_keys(const Keys *keys, char *scratch, int32_t *rest
 void permute(uint64_t stream_key, int64_t n, const Strata *strata, char *scratch,
              int32_t *donors)
 {
-    Keys keys = {stream_key, n, NULL, (UINT64_C(1) << bits_of(n > 1 ? (uint64_t)n - 1 : 1)) - 1};
+    Shuffle s = {.stream = stream_key, .n = n, .bits = bucket_bits(n)};
+    s.items = (uint64_t *)scratch;
+    int32_t *order = (int32_t *)(s.items + most_items(n));
+    s.starts = (uint32_t *)(order + 2 * n);
+    s.ends = s.starts + (INT64_C(1) << MOST_BUCKET_BITS) + 1;
     if (!strata->n_strata) {
-        order_keys(&keys, scratch, donors);
+        shuffle(&s, donors);
         return;
     }
-    int32_t *order = (int32_t *)scratch;
-    for (int64_t s = 0; s < strata->n_strata; s++) {
-        keys.members = strata->members + strata->offsets[s];
-        keys.n = strata->offsets[s + 1] - strata->offsets[s];
-        order_keys(&keys, scratch + n * (int64_t)sizeof(uint64_t), order);
-        for (int64_t i = 0; i < keys.n; i++) donors[keys.members[i]] = order[i];
+    for (int64_t stratum = 0; stratum < strata->n_strata; stratum++) {
+        s.members = strata->members + strata->offsets[stratum];
+        s.n = strata->offsets[stratum + 1] - strata->offsets[stratum];
+        s.bits = bucket_bits(s.n);
+        shuffle(&s, order);
+        for (int64_t i = 0; i < s.n; i++) donors[s.members[i]] = order[i];
     }
 }

@@ -8,14 +8,12 @@ The compiled kernels make them on the CPU, PyTorch elsewhere, the same numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from survivalgpu.codes import dense_codes
 from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.kernels import check, kernels_for, n_threads, pointer
 from survivalgpu.resampling.random_bits import (
@@ -25,41 +23,13 @@ from survivalgpu.resampling.random_bits import (
     base_of,
     exponentials,
     random_bits,
-    shifted,
     uniforms,
 )
+from survivalgpu.resampling.shuffle import Shuffle, SubjectStrata, subject_strata
 
 _LARGEST_SEED = 2**53
 # Random bits that PyTorch's route holds at once.
 _BLOCK = 1 << 21
-
-
-@dataclass(frozen=True)
-class SubjectStrata:
-    """Subjects by stratum.
-
-    Attributes
-    ----------
-    codes : Tensor
-        ``(n,)`` int32, stratum ``0 .. S - 1`` of each subject.
-    offsets : Tensor
-        ``(S + 1,)`` int32: stratum ``s`` owns ``members[offsets[s]:offsets[s + 1]]``.
-    members : Tensor
-        ``(n,)`` int32 subjects, ascending within each stratum.
-    """
-
-    codes: Tensor
-    offsets: Tensor
-    members: Tensor
-
-    @property
-    def n_strata(self) -> int:
-        """Number ``S`` of strata."""
-        return self.offsets.numel() - 1
-
-    def pointers(self) -> list[int | None]:
-        """Addresses of offsets and members, for the kernels."""
-        return [pointer(self.offsets), pointer(self.members)]
 
 
 def check_seed(seed: Any) -> int:
@@ -76,35 +46,6 @@ def check_seed(seed: Any) -> int:
             "seed", f"it is {seed!r}.", "Use one whole number from 0 to 2^53 - 1."
         )
     return int(seed)
-
-
-def subject_strata(strata: Any, n_subjects: int, device: Any = "cpu") -> SubjectStrata | None:
-    """Sort subjects by stratum; None where ``strata`` is None.
-
-    Parameters
-    ----------
-    strata : array-like or None
-        ``(n_subjects,)`` integer labels.
-
-    Raises
-    ------
-    InvalidArgumentError
-        There are not as many labels as subjects.
-    """
-    if strata is None:
-        return None
-    labels = np.asarray(strata).reshape(-1)
-    if labels.size != n_subjects:
-        raise InvalidArgumentError(
-            "strata",
-            f"it has {labels.size} values for {n_subjects} subjects.",
-            "Give one stratum to each subject.",
-        )
-    codes = dense_codes(labels) if labels.size else np.zeros(0, dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-    members = np.argsort(codes, kind="stable")
-    tables = (torch.from_numpy(t.astype(np.int32)).to(device) for t in (codes, offsets, members))
-    return SubjectStrata(*tables)
 
 
 def bootstrap_counts(
@@ -214,8 +155,8 @@ def permutations(
     -------
     ndarray
         ``(n_replicates, n_subjects)`` int32: subject ``i`` is given what belongs to subject
-        ``[b, i]``, of the same stratum. The donors of a stratum are its members in the
-        order of random keys; the lowest bits of a key are the subject, so none are tied.
+        ``[b, i]``, of the same stratum. The donors of a stratum's members are the members
+        in random order: see :mod:`survivalgpu.resampling.shuffle`.
     """
     groups = subject_strata(strata, n_subjects, device)
     return permuted_subjects(seed, first, n_replicates, n_subjects, groups, device).cpu().numpy()
@@ -238,16 +179,9 @@ def permuted_subjects(
         arguments = base, first, n_replicates, n_subjects, *tables, pointer(donors)
         check(kernels.draw_permutations(*arguments, n_threads()))
         return donors
-    low = (1 << max(n_subjects - 1, 1).bit_length()) - 1
-    subjects = torch.arange(n_subjects, device=device)
+    shuffle = Shuffle.of(n_subjects, strata, donors.device)
     for start, bits in _blocks((base, first, n_replicates, n_subjects), donors.device):
-        order = torch.argsort((shifted(bits, 1) & ~low) | subjects, dim=1)
-        if strata is not None:
-            by_stratum = torch.argsort(strata.codes[order], dim=1, stable=True)
-            order = torch.empty_like(order).scatter_(
-                1, strata.members.long().expand_as(order), order.gather(1, by_stratum)
-            )
-        donors[start : start + order.shape[0]] = order.int()
+        donors[start : start + bits.shape[0]] = shuffle(bits)
     return donors
 
 
