@@ -18,8 +18,7 @@
 typedef struct {
     int64_t q;                   /* columns */
     int64_t n_loads;             /* what each column is multiplied with and summed */
-    const double *values;        /* by subject, n_subjects x q; by code if there are codes */
-    const uint8_t *codes;        /* n_subjects, for q = 1 and few distinct values, or NULL */
+    const double *values;        /* n_subjects x q */
     const double *loads;         /* n x n_loads */
     const double *weighted_risk; /* n */
     const double *expected;      /* n: weighted expected events */
@@ -83,8 +82,6 @@ INLINE void gather_values(const PermutedRows *rows, const PermutedTerm *term, in
             for (int64_t i = 0; i < size; i++) from[i] = donor[subjects[first + i]];
         else
             for (int64_t i = 0; i < size; i++) from[i] = donor[first + i];
-        if (term->codes)
-            for (int64_t i = 0; i < size; i++) from[i] = term->codes[from[i]];
         if (q == 1) {
             for (int64_t i = 0; i < size; i++) x[i * LANES + b] = values[from[i]];
             continue;

@@ -58,6 +58,7 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "draw_counts": (_INT, [*[_LONG] * 4, *[_POINTER] * 4, _INT]),
     "draw_exponentials": (_INT, [*[_LONG] * 4, _POINTER, _INT]),
     "draw_permutations": (_INT, [*[_LONG] * 5, *[_POINTER] * 3, _INT]),
+    "permuted_scores": (_INT, [_POINTER, _LONG, _LONG]),
     "inversion_sums": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _POINTER, _INT]),
 }
 

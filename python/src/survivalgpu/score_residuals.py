@@ -116,8 +116,23 @@ def _residuals_of(risks: FittedRisks, values: Tensor, expected: Tensor) -> Tenso
 
     ``expected`` is ``(n_used, 1)``, the sum of ``phi`` over the range of each row.
     """
-    sets, hazards, ties = risks.risk_sets, risks.hazards, risks.ties
+    sets = risks.risk_sets
     means = risks.covariate_means(values)
+    residual = compensators(risks, values, means, expected)
+    observed = values[sets.event_rows] - risks.event_means(means)[risks.event_time_of]
+    residual[sets.event_rows] += observed
+    return residual
+
+
+def compensators(
+    risks: FittedRisks, values: Tensor, means: CovariateMeans, expected: Tensor
+) -> Tensor:
+    """What the rows' time at risk adds to their score residuals: ``(n_used, q)``.
+
+    Times the case weights, the derivatives of the weighted martingale residuals by the
+    coefficients of ``values``. Arguments as of :func:`_residuals_of`.
+    """
+    sets, hazards, ties = risks.risk_sets, risks.hazards, risks.ties
     q = means.risk_set * hazards.a
     if ties.tied_k.numel():
         q[ties.tied_k] -= means.tied * hazards.b
@@ -127,8 +142,6 @@ def _residuals_of(risks: FittedRisks, values: Tensor, expected: Tensor) -> Tenso
     if ties.tied_k.numel():
         residual[ties.rows] += _spared(risks, means, values)
     residual *= risks.risk
-    observed = values[sets.event_rows] - risks.event_means(means)[risks.event_time_of]
-    residual[sets.event_rows] += observed
     return residual
 
 
