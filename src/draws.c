@@ -6,6 +6,7 @@
  * number of threads, and in the twin in survivalgpu/resampling/random_bits.py.
  */
 #include "draws.h"
+#include "large.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static int run_workers(void (*work)(void *, int64_t), Draws *draws, int n_thread
 {
     int64_t n_workers = n_threads < draws->n_tasks ? n_threads : draws->n_tasks;
     if (n_workers < 1) n_workers = 1;
-    draws->scratch = malloc((size_t)(n_workers * draws->scratch_size) + 1);
+    draws->scratch = large_malloc((size_t)(n_workers * draws->scratch_size));
     if (!draws->scratch) return 1;
     run_blocks(work, draws, n_workers, (int)n_workers);
     free(draws->scratch);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "draws.h"
+#include "large.h"
 
 #define LANES 8
 #define BLOCK_ROWS 128
@@ -226,7 +227,7 @@ int permuted_scores(const PermutedRows *rows, int64_t base, int64_t first)
     int64_t n_workers = rows->n_threads < work.n_tasks ? rows->n_threads : work.n_tasks;
     if (n_workers < 1) n_workers = 1;
     work.scratch_size = drawn_size(rows) + round_up(memory);
-    work.scratch = malloc((size_t)(n_workers * work.scratch_size) + 1);
+    work.scratch = large_malloc((size_t)(n_workers * work.scratch_size));
     if (!work.scratch) return 1;
     run_blocks(work_off, &work, n_workers, (int)n_workers);
     free(work.scratch);

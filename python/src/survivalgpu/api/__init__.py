@@ -30,6 +30,12 @@ from survivalgpu.api.fits import (
     fit_exact,
 )
 from survivalgpu.api.pairs import concordance
+from survivalgpu.api.permutation import (
+    drawn_statistics,
+    given_statistics,
+    permutation_test,
+    terms_at_once,
+)
 from survivalgpu.api.residuals import cox_schoenfeld_residuals, cox_score_residuals, cox_zph
 
 __all__ = [
@@ -43,6 +49,7 @@ __all__ = [
     "cox_score_residuals",
     "cox_zph",
     "device_report",
+    "drawn_statistics",
     "evaluate_cox_likelihood",
     "expected_events",
     "factor_information",
@@ -52,6 +59,11 @@ __all__ = [
     "hazard_steps",
     "linear_predictions",
     "replicate_hazards",
+    "given_statistics",
+    "hazard_steps",
+    "linear_predictions",
+    "permutation_test",
     "resolve_device",
     "survival_curves",
+    "terms_at_once",
 ]

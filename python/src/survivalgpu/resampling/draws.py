@@ -16,6 +16,7 @@ from torch import Tensor
 
 from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.kernels import check, kernels_for, n_threads, pointer
+from survivalgpu.memory import empty
 from survivalgpu.resampling.random_bits import (
     BAYESIAN,
     BOOTSTRAP,
@@ -76,7 +77,7 @@ def bootstrap_counts(
         ``(n_subjects, n_replicates)`` int32; columns sum to ``n_subjects``.
     """
     base, groups = base_of(check_seed(seed), BOOTSTRAP), subject_strata(strata, n_subjects, device)
-    counts = torch.empty(n_subjects, n_replicates, dtype=torch.int32, device=device)
+    counts = empty(n_subjects, n_replicates, dtype=torch.int32, device=torch.device(device))
     size = base, first, n_replicates, n_subjects
     kernels = kernels_for(counts)
     if kernels is not None:
@@ -123,7 +124,7 @@ def exponential_weights(
     Statistics* 9:130.
     """
     base, groups = base_of(check_seed(seed), BAYESIAN), subject_strata(strata, n_subjects)
-    weights = torch.empty(n_subjects, n_replicates, dtype=torch.float64, device=device)
+    weights = empty(n_subjects, n_replicates, dtype=torch.float64, device=torch.device(device))
     size = base, first, n_replicates, n_subjects
     kernels = kernels_for(weights)
     if kernels is not None:
@@ -172,7 +173,7 @@ def permuted_subjects(
 ) -> Tensor:
     """:func:`permutations` as a tensor on ``device``, where ``strata`` is too."""
     base = base_of(check_seed(seed), PERMUTATION)
-    donors = torch.empty(n_replicates, n_subjects, dtype=torch.int32, device=device)
+    donors = empty(n_replicates, n_subjects, dtype=torch.int32, device=torch.device(device))
     kernels = kernels_for(donors)
     if kernels is not None:
         tables = [0, None, None] if strata is None else [strata.n_strata, *strata.pointers()]

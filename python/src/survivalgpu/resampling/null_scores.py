@@ -35,6 +35,7 @@ from torch import Tensor
 from survivalgpu.cholesky import generalised_cholesky
 from survivalgpu.coxph import CoxData, CoxFit, fit_coxph
 from survivalgpu.fitted_risks import FittedRisks, FittedRows, is_exact
+from survivalgpu.memory import empty
 from survivalgpu.newton import NewtonControl
 from survivalgpu.score_residuals import compensators
 
@@ -114,7 +115,9 @@ def null_score(
     return NullScore(
         values=_centred(values),
         risks=risks,
-        loads=torch.cat(loads, dim=1).contiguous(),
+        loads=torch.cat(
+            loads, dim=1, out=empty(expected.numel(), 1 + others.numel(), device=expected.device)
+        ),
         expected=expected,
     )
 
@@ -243,4 +246,5 @@ def _others(data: CoxData, columns: np.ndarray) -> Tensor:
 def _centred(values: Tensor) -> Tensor:
     """Columns less their mean; indicators are more exact as they are."""
     shift = [0.0 if is_exact(column) else float(column.mean()) for column in values.T]
-    return (values - torch.tensor(shift, dtype=values.dtype, device=values.device)).contiguous()
+    centre = torch.tensor(shift, dtype=values.dtype, device=values.device)
+    return torch.sub(values, centre, out=empty(*values.shape, device=values.device))
