@@ -52,3 +52,14 @@ terms_at_once <- function(x) {
     api$terms_at_once(nrow(x), ncol(x))
   })$number)
 }
+
+# P-values of the terms, list(each =, adjusted =, stepdown =); permutations without a
+# statistic count as larger than the data.
+permutation_p_values <- function(observed, null, df) {
+  found <- call_python("compute the p-values", function(api) {
+    api$permutation_p_values(
+      numpy_vector(as.double(observed)), numpy_matrix(null), numpy_vector(as.double(df))
+    )
+  })
+  lapply(found[c("each", "adjusted", "stepdown")], as.double)
+}

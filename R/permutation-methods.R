@@ -3,13 +3,15 @@
 #' @export
 print.permutation_test <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat("\n\tPermutation test, ", statistic_name(x$type), " statistic\n\n", sep = "")
-  cat("model: ", paste(deparse(x$call$fit), collapse = " "), "\n", sep = "")
+  writeLines(strwrap(paste(deparse(x$formula), collapse = " "), exdent = 2L))
   cat(describe_permutations(x), "\n\n", sep = "")
+  p <- cbind(`p-value` = x$p.value, adjusted = if (length(x$df) > 1L) x$p.adjusted)
   table <- cbind(
-    chisq = x$statistic, df = x$df, p = x$p.value,
-    `p adjusted` = if (length(x$df) > 1L) x$p.adjusted
+    chisq = format(x$statistic, digits = digits), df = format(x$df),
+    apply(p, 2L, format.pval, digits = digits)
   )
-  print(signif(table, digits), digits = digits, ...)
+  rownames(table) <- names(x$df)
+  print(table, quote = FALSE, right = TRUE, ...)
   cat("\n")
   failed <- x$failed[x$failed > 0L]
   if (length(failed) > 0L) {
@@ -19,7 +21,7 @@ print.permutation_test <- function(x, digits = max(3L, getOption("digits") - 3L)
       sep = ""
     )
   }
-  if (length(x$df) > 1L) cat("p adjusted: max-T, if no term has an effect\n")
+  if (length(x$df) > 1L) cat("adjusted: by max-T, for the hypothesis that no term has an effect\n")
   writeLines(strwrap(describe_exactness(x), exdent = 2L))
   invisible(x)
 }

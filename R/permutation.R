@@ -89,7 +89,7 @@
 #'   - `null`: a matrix, permutations by terms, the statistics of the permuted data.
 #'   - `failed`: of each term, the permutations without a statistic.
 #'   - `R`, `seed`, `type` (the statistic), `terms`, `n_subjects`, `adjusted` (for each term,
-#'     whether other covariates are in the model), `stratified`, `call`.
+#'     whether other covariates are in the model), `stratified`, `formula`, `call`.
 #'
 #'   It holds no data and no Python object.
 #' @references
@@ -125,7 +125,9 @@ permutation_test.default <- function(fit, terms = NULL, R = 1000, # nolint: obje
 permutation_test.coxph <- function( # nolint: object_name_linter.
     fit, terms = NULL, R = 1000, statistic = c("score", "lrt", "wald"), strata = NULL,
     id = NULL, seed = NULL, permutations = NULL, device = NULL, ...) {
+  user_call <- sys.call()
   call <- match.call()
+  call[[1L]] <- quote(permutation_test)
   frame <- environment()
   statistic <- rlang::arg_match(statistic)
   check_replicates(R, frame)
@@ -154,14 +156,15 @@ permutation_test.coxph <- function( # nolint: object_name_linter.
       list(R = R, seed = seed, permutations = permutations)
     ),
     from = function(cnd) inherits(cnd, "survivalGPU_error") && is.null(conditionCall(cnd)),
-    call = function(own) call
+    call = function(own) user_call
   )
   new_permutation_test(
     statistics, lengths(columns),
     list(
       R = as.integer(R), seed = seed, type = statistic, terms = sets, n_subjects = n_subjects,
       adjusted = lengths(columns) < ncol(rows$x),
-      stratified = !is.null(rows$strata) || !is.null(groups), call = call
+      stratified = !is.null(rows$strata) || !is.null(groups), formula = stats::formula(fit),
+      call = call
     )
   )
 }
@@ -225,52 +228,20 @@ permutation_batches <- function(test, draws, progress) {
 }
 
 new_permutation_test <- function(statistics, df, rest) {
-  labels <- names(df)
-  observed <- stats::setNames(statistics$observed, labels)
+  named <- function(values) stats::setNames(values, names(df))
   null <- statistics$null
-  colnames(null) <- labels
-  scaled <- function(values) -stats::pchisq(values, df, lower.tail = FALSE, log.p = TRUE)
-  # a permutation without a statistic counts as larger than any
-  of_null <- null
-  of_null[is.na(of_null)] <- Inf
-  of_null <- t(scaled(t(of_null)))
-  of_data <- scaled(observed)
+  colnames(null) <- names(df)
+  p <- permutation_p_values(statistics$observed, null, df)
   structure(
     c(
       list(
-        statistic = observed, df = df,
-        p.value = stats::setNames(
-          vapply(seq_along(df), function(j) share_beyond(of_data[j], of_null[, j]), 0), labels
-        ),
-        p.adjusted = max_t(of_data, of_null),
-        p.stepdown = step_down(of_data, of_null),
-        p.chisq = stats::pchisq(observed, df, lower.tail = FALSE),
+        statistic = named(statistics$observed), df = df,
+        p.value = named(p$each), p.adjusted = named(p$adjusted), p.stepdown = named(p$stepdown),
+        p.chisq = named(stats::pchisq(statistics$observed, df, lower.tail = FALSE)),
         null = null, failed = colSums(is.na(null))
       ),
       rest
     ),
     class = "permutation_test"
   )
-}
-
-# (1 + b) / (1 + R). Permutations that change nothing give the data's statistic up to rounding.
-share_beyond <- function(observed, null) {
-  (1 + sum(null >= observed - 1e-8 * abs(observed))) / (1 + length(null))
-}
-
-max_t <- function(observed, null) {
-  largest <- apply(null, 1L, max)
-  vapply(observed, share_beyond, 0, null = largest)
-}
-
-# Westfall and Young's algorithm 4.1: each is compared with the largest of those that are not
-# larger than it in the data.
-step_down <- function(observed, null) {
-  ranked <- order(observed, decreasing = TRUE)
-  p <- vapply(seq_along(ranked), FUN.VALUE = 0, function(step) {
-    left <- null[, ranked[step:length(ranked)], drop = FALSE]
-    share_beyond(observed[ranked[step]], apply(left, 1L, max))
-  })
-  observed[ranked] <- cummax(p)
-  observed
 }

@@ -47,6 +47,32 @@ def chi_square_tail(statistic: float, df: int) -> float:
     return float(torch.special.gammaincc(half[0], half[1]))
 
 
+def log_chi_square_tail(statistic: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Log of :func:`chi_square_tail`, elementwise, also where that underflows.
+
+    Far out, ``Q(a, x) = x^(a - 1) exp(-x) / Gamma(a)`` times the asymptotic series
+    ``1 + (a - 1) / x + (a - 1)(a - 2) / x^2 + ...`` (Abramowitz and Stegun 1964, 6.5.32).
+
+    Parameters
+    ----------
+    statistic : ndarray
+        Any shape, from 0.
+    df : ndarray
+        At least 1, of a shape that broadcasts.
+    """
+    a, x = np.broadcast_arrays(np.asarray(df) / 2.0, np.asarray(statistic) / 2.0)
+    a, x = torch.from_numpy(a.copy()), torch.from_numpy(x.copy())
+    far = x > 500.0 + 10.0 * a
+    series, term = torch.ones_like(x), torch.ones_like(x)
+    for number in range(1, 20):
+        term = term * (a - number) / x
+        series += term
+    beyond = (a - 1) * torch.log(x) - x - torch.lgamma(a) + torch.log(series)
+    beyond = torch.where(torch.isinf(x), -torch.inf, beyond)
+    near = torch.log(torch.special.gammaincc(a, torch.where(far, torch.ones_like(x), x)))
+    return torch.where(far, beyond, near).numpy()
+
+
 def two_sided_normal_tail(z: np.ndarray) -> np.ndarray:
     """Probability ``erfc(|z| / sqrt(2))`` of a normal deviate beyond ``|z|``, ``(p,)``."""
     return np.array([math.erfc(abs(value) / math.sqrt(2)) for value in z], dtype=np.float64)

@@ -33,6 +33,7 @@ from survivalgpu.api.pairs import concordance
 from survivalgpu.api.permutation import (
     drawn_statistics,
     given_statistics,
+    permutation_p_values,
     permutation_test,
     terms_at_once,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "given_statistics",
     "hazard_steps",
     "linear_predictions",
+    "permutation_p_values",
     "permutation_test",
     "replicate_hazards",
     "resolve_device",

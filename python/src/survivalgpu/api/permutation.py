@@ -83,3 +83,17 @@ def terms_at_once(n: int, p: int) -> dict[str, Any]:
     from survivalgpu.resampling.permutation import terms_at_once
 
     return {"number": terms_at_once(int(n), int(p))}
+
+
+@plain
+def permutation_p_values(observed: np.ndarray, null: np.ndarray, df: np.ndarray) -> dict[str, Any]:
+    """P-values ``(T,)``: see :func:`survivalgpu.resampling.p_values.permutation_p_values`.
+
+    Returns
+    -------
+    dict
+        ``each``, ``adjusted`` and ``stepdown``.
+    """
+    from survivalgpu.resampling.p_values import permutation_p_values
+
+    return vars(permutation_p_values(np.asarray(observed), np.asarray(null), np.asarray(df)))
