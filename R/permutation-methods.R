@@ -5,10 +5,11 @@ print.permutation_test <- function(x, digits = max(3L, getOption("digits") - 3L)
   cat("\n\tPermutation test, ", statistic_name(x$type), " statistic\n\n", sep = "")
   writeLines(strwrap(paste(deparse(x$formula), collapse = " "), exdent = 2L))
   cat(describe_permutations(x), "\n\n", sep = "")
-  p <- cbind(`p-value` = x$p.value, adjusted = if (length(x$df) > 1L) x$p.adjusted)
+  several <- length(x$df) > 1L
   table <- cbind(
     chisq = format(x$statistic, digits = digits), df = format(x$df),
-    apply(p, 2L, format.pval, digits = digits)
+    `p-value` = format.pval(x$p.value, digits = digits),
+    adjusted = if (several) format.pval(x$p.adjusted, digits = digits)
   )
   rownames(table) <- names(x$df)
   print(table, quote = FALSE, right = TRUE, ...)
@@ -21,7 +22,7 @@ print.permutation_test <- function(x, digits = max(3L, getOption("digits") - 3L)
       sep = ""
     )
   }
-  if (length(x$df) > 1L) cat("adjusted: by max-T, for the hypothesis that no term has an effect\n")
+  if (several) cat("adjusted: by max-T, for the hypothesis that no term has an effect\n")
   writeLines(strwrap(describe_exactness(x), exdent = 2L))
   invisible(x)
 }

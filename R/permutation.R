@@ -150,11 +150,10 @@ permutation_test.coxph <- function( # nolint: object_name_linter.
     seed <- NULL
     R <- ncol(permutations) # nolint: object_name_linter. The argument's name.
   }
+  control <- fit_control(fit, list(...), frame)
+  draws <- list(R = R, seed = seed, permutations = permutations)
   statistics <- relabel_conditions(
-    permuted_statistics(
-      rows, columns, statistic, fit_control(fit, list(...), frame), device,
-      list(R = R, seed = seed, permutations = permutations)
-    ),
+    permuted_statistics(rows, columns, statistic, control, device, draws),
     from = function(cnd) inherits(cnd, "survivalGPU_error") && is.null(conditionCall(cnd)),
     call = function(own) user_call
   )
