@@ -78,7 +78,7 @@ as.data.frame.permutation_test <- function(x, row.names = NULL, # nolint: object
 
 #' @rdname as.data.frame.permutation_test
 #' @exportS3Method generics::tidy
-tidy.permutation_test <- function(x, ...) {
+tidy.permutation_test <- function(x, ...) { # nolint: object_name_linter. A method's.
   data.frame(
     term = names(x$statistic), statistic = unname(x$statistic), df = unname(x$df),
     p.value = unname(x$p.value), p.adjusted = unname(x$p.adjusted),

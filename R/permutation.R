@@ -123,8 +123,9 @@ permutation_test.default <- function(fit, terms = NULL, R = 1000, # nolint: obje
 #' @rdname permutation_test
 #' @export
 permutation_test.coxph <- function( # nolint: object_name_linter.
-    fit, terms = NULL, R = 1000, statistic = c("score", "lrt", "wald"), strata = NULL,
-    id = NULL, seed = NULL, permutations = NULL, device = NULL, ...) {
+    fit, terms = NULL, R = 1000, # nolint: object_name_linter.
+    statistic = c("score", "lrt", "wald"), strata = NULL, id = NULL,
+    seed = NULL, permutations = NULL, device = NULL, ...) {
   user_call <- sys.call()
   call <- match.call()
   call[[1L]] <- quote(permutation_test)

@@ -15,8 +15,8 @@
 #' `survivalGPU.device`: the device used where `device` is not given, `"auto"` by
 #' default. See [coxphGPU()].
 #'
-#' `survivalGPU.progress`: whether [bootstrap()] shows a progress bar, by default where the
-#' session is interactive.
+#' `survivalGPU.progress`: whether [bootstrap()] and [permutation_test()] show a progress
+#' bar, by default where the session is interactive.
 #'
 #' @useDynLib survivalGPU, .registration = TRUE
 #' @importFrom rlang %||% .data

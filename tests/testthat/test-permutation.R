@@ -29,7 +29,7 @@ permute_data <- function(data, columns, donors, subject = seq_len(nrow(data))) {
 
 # survival's score test of a term: at the fit without it, 0 for the term.
 survival_score <- function(formula, without, data) {
-  null <- coxph(without, data, eps = 1e-12, iter.max = 50)
+  null <- coxph(without, data, eps = 1e-12, toler.chol = 1e-14, iter.max = 50)
   full <- coxph(formula, data, iter.max = 0)
   start <- stats::setNames(rep(0, length(full$coefficients)), names(full$coefficients))
   start[names(null$coefficients)] <- null$coefficients
@@ -115,13 +115,15 @@ test_that("subjects are permuted with all their rows", {
 test_that("all orders of a small sample give the exact test", {
   skip_if_no_python()
   data <- data.frame(time = 1:5, status = 1, x = c(1, 1, 0, 0, 0))
-  fit <- coxph(Surv(time, status) ~ x, data)
+  # the extreme ones have no finite coefficient, which score tests do without
+  fit <- coxph(Surv(time, status) ~ x, data, iter.max = 0)
   orders <- as.matrix(expand.grid(rep(list(1:5), 5)))
   orders <- t(orders[apply(orders, 1, function(order) length(unique(order)) == 5), ])
   test <- permutation_test(fit, permutations = unname(orders))
   expect_identical(ncol(orders), 120L)
   choices <- utils::combn(5, 2, function(exposed) {
-    coxph(Surv(time, status) ~ x, transform(data, x = as.numeric(1:5 %in% exposed)))$score
+    chosen <- transform(data, x = as.numeric(1:5 %in% exposed))
+    coxph(Surv(time, status) ~ x, chosen, iter.max = 0)$score
   })
   expect_equal(sort(unique(round(test$null, 8))), sort(unique(round(as.vector(choices), 8))))
   share <- mean(choices >= fit$score - 1e-8)
