@@ -145,8 +145,10 @@ class PartialLikelihood:
     def _blocks(self) -> tuple[RowBlock, ...]:
         rows = self._block_rows
         if rows is None:
-            n_problems = self.design.weights.shape[1] if self._several_weights else 1
-            width = max(self.design.x1.shape[1], n_problems)
+            width = self.design.x1.shape[1]
+            if self._several_weights:
+                # a column for each problem, and for each pair of covariates
+                width = max(self.design.weights.shape[1], width * (width - 1) // 2)
             rows = default_block_rows(width, self.design.x1.device)
         return tuple(row_blocks(self.risk_sets, rows))
 

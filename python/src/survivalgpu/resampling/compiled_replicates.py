@@ -18,6 +18,8 @@ from survivalgpu.kernels import check, compiled_kernels, n_threads, pointer
 from survivalgpu.risk_sets import RiskSets
 
 _N_LANES = 8
+# Bytes that the weights of a batch may take.
+_MEMORY = 600e6
 _MOST_COPIES = 255
 _OUTPUTS = ("loglik", "score", "information", "sound")
 
@@ -73,6 +75,11 @@ class CompiledReplicates:
         self._subject = subject_of_row.to(torch.int32)
         self._is_event = torch.zeros(risk_sets.n_used, dtype=torch.uint8)
         self._is_event[risk_sets.event_rows] = 1
+
+    @staticmethod
+    def most_problems(n_subjects: int) -> int:
+        """Number of sets of weights that fit the memory: as they come, and packed."""
+        return int(_MEMORY / (3 * 8 * n_subjects))
 
     @staticmethod
     def suits(design: Design) -> bool:

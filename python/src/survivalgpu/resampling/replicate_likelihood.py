@@ -13,10 +13,12 @@ from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.resampling.compiled_replicates import CompiledBatch, CompiledReplicates
 from survivalgpu.risk_sets import RiskSets
 
-# Bytes that a batch may take on the CPU, and the share of a GPU's free memory.
+# Bytes that PyTorch may take for it on the CPU, and the share of a GPU's free memory.
 _MEMORY, _SHARE_OF_FREE = 600e6, 0.6
-# Tables by row, and by event time, that one evaluation has in memory at once.
-_TABLES_BY_ROW, _TABLES_BY_TIME = 4, 8
+# Tables of one evaluation that are in memory at once: of one column, and of all of them.
+_TABLES_BY_ROW, _TABLES_BY_TIME = 4, 14
+_SUMS_BY_GROUP, _SUMS_BY_TIME = 5, 6
+_SHARE_ROWS = 4096
 
 
 class ReplicateLikelihood:
@@ -57,20 +59,6 @@ class ReplicateLikelihood:
         self._torch: PartialLikelihood | None = None
         self._compiled = None if compiled is None else CompiledBatch(compiled, weights, copies)
 
-    @staticmethod
-    def most_problems(risk_sets: RiskSets, design: Design, n_subjects: int, compiled: bool) -> int:
-        """Number of sets of weights whose tables fit the memory."""
-        if compiled:
-            # as they come, side by side, and packed
-            return int(_MEMORY / (3 * 8 * n_subjects))
-        device, q = design.x1.device, design.x1.shape[1]
-        bytes_free = _MEMORY
-        if device.type == "cuda":
-            bytes_free = _SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]
-        tables = _TABLES_BY_ROW * risk_sets.n_used + 3 * q * risk_sets.n_groups
-        tables += (_TABLES_BY_TIME + 3 * q) * risk_sets.n_event_times
-        return int(bytes_free / (8 * max(tables, 1)))
-
     def event_share(self) -> np.ndarray:
         """``(B,)`` weight of each problem's events relative to that of the full sample's."""
         rows = self._risk_sets.event_rows
@@ -78,7 +66,12 @@ class ReplicateLikelihood:
         case = torch.ones(rows.numel()).double() if case is None else case[rows].cpu()
         subjects = self._subject_of_row[rows].cpu().numpy()
         by_subject = np.bincount(subjects, case.numpy(), self._weights.shape[0])
-        return by_subject @ self._weights / by_subject.sum()
+        some, total = np.flatnonzero(by_subject), np.zeros(self._weights.shape[1])
+        for first in range(0, some.size, _SHARE_ROWS):
+            rows = some[first : first + _SHARE_ROWS]
+            total += by_subject[rows] @ self._weights[rows]
+        # in few digits: how a product rounds depends on its width
+        return (total / by_subject.sum()).astype(np.float32).astype(np.float64)
 
     def evaluate(
         self, beta: np.ndarray, problems: np.ndarray, information: bool
@@ -100,12 +93,13 @@ class ReplicateLikelihood:
             return _values(self._torch.restricted_to(problems), beta, information)
         at = self._compiled.evaluate(beta, problems, information)
         parts = at["loglik"], at["score"], at["information"]
-        left = np.flatnonzero(~at["sound"])
-        if left.size:
-            exact = _values(self._likelihood(problems[left]), beta[left], information)
+        left, step = np.flatnonzero(~at["sound"]), most_problems(self._risk_sets, self._design)
+        for first in range(0, left.size, max(step, 1)):
+            some = left[first : first + max(step, 1)]
+            exact = _values(self._likelihood(problems[some]), beta[some], information)
             for part, values in zip(parts, exact, strict=True):
                 if part is not None:
-                    part[left] = values
+                    part[some] = values
         return parts
 
     def _likelihood(self, problems: np.ndarray) -> PartialLikelihood:
@@ -127,3 +121,14 @@ def _values(
     at = likelihood.evaluate(torch.as_tensor(beta, device=likelihood.design.x1.device), information)
     parts = at.loglik, at.score, at.information
     return tuple(None if part is None else part.cpu().numpy() for part in parts)
+
+
+def most_problems(risk_sets: RiskSets, design: Design) -> int:
+    """Number of sets of weights whose tables fit the memory, in PyTorch."""
+    device, q = design.x1.device, design.x1.shape[1]
+    bytes_free = _MEMORY
+    if device.type == "cuda":
+        bytes_free = _SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]
+    tables = _TABLES_BY_ROW * risk_sets.n_used + _SUMS_BY_GROUP * q * risk_sets.n_groups
+    tables += (_TABLES_BY_TIME + _SUMS_BY_TIME * q) * risk_sets.n_event_times
+    return int(bytes_free / (8 * max(tables, 1)))

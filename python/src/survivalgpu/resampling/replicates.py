@@ -16,18 +16,20 @@ import torch
 from survivalgpu.cholesky import GeneralisedCholesky, generalised_cholesky
 from survivalgpu.convergence import still_moving
 from survivalgpu.coxph import CoxData, sorted_problem
+from survivalgpu.kernels import n_threads
 from survivalgpu.newton import CONVERGED, NOT_FINITE, RAN_OUT, NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.resampling.chord_steps import climb
 from survivalgpu.resampling.compiled_replicates import CompiledReplicates
-from survivalgpu.resampling.replicate_likelihood import ReplicateLikelihood
+from survivalgpu.resampling.merged_rows import merge_neighbours
+from survivalgpu.resampling.replicate_likelihood import ReplicateLikelihood, most_problems
 from survivalgpu.threads import threads_for
 
 INFINITE, SINGULAR, NO_EVENTS = "infinite", "singular", "no events"
 
 # Replicates are computed in batches of about so many rows, so that progress can be shown
 # and a batch be interrupted.
-_BATCH_ROWS = 3e8
+_BATCH_ROWS = {"cpu": 3e8, "cuda": 2e9}
 _MOST_REPLICATES = 4096
 
 
@@ -92,6 +94,7 @@ class Replicates:
         self._control, self._ties = control, ties
         self._n_elements = data.x.numel()
         with threads_for(self._n_elements), np.errstate(all="ignore"):
+            data, subjects = merge_neighbours(data, subjects)
             self._risk_sets, self._design = sorted_problem(data, uncentred)
             order = self._risk_sets.order
             self._subject_of_row = torch.as_tensor(subjects, device=order.device)[order]
@@ -114,12 +117,15 @@ class Replicates:
 
     def batch_size(self) -> int:
         """Number of replicates that fit the free memory and end within about a second."""
-        rows = max(self._risk_sets.n_used, 1)
-        most = min(int(_BATCH_ROWS / rows), _MOST_REPLICATES)
-        fit = ReplicateLikelihood.most_problems(
-            self._risk_sets, self._design, self.n_subjects, self._compiled is not None
-        )
-        return max(8, min(most, fit) // 8 * 8)
+        rows, device = max(self._risk_sets.n_used, 1), self._design.x1.device.type
+        most = min(int(_BATCH_ROWS.get(device, _BATCH_ROWS["cpu"]) / rows), _MOST_REPLICATES)
+        if self._compiled is None:
+            most = min(most, most_problems(self._risk_sets, self._design))
+            return max(1, most)
+        most = min(most, self._compiled.most_problems(self.n_subjects))
+        # every thread takes as many of the kernel's eights
+        step = 8 * n_threads()
+        return max(step, most // step * step)
 
     def fit(self, weights: np.ndarray, copies: bool) -> ReplicateFits:
         """Fit every replicate; out of memory, half of them at a time.
