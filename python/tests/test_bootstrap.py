@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from agreement import relative_difference
 
-from survivalgpu import ConvergenceWarning, CoxPH, InvalidArgumentError
+from survivalgpu import ConvergenceWarning, CoxData, CoxPH, InvalidArgumentError
+from survivalgpu.baseline import BaselineRows, baseline_tables
+from survivalgpu.resampling.baseline import ReplicateHazards
 from survivalgpu.resampling.draws import bootstrap_counts
 from survivalgpu.resampling.intervals import acceleration_of, interval, quantiles
 
@@ -218,3 +221,64 @@ def test_bad_intervals_name_the_argument():
         made.confint(kind="best")
     with pytest.raises(InvalidArgumentError, match="level"):
         made.confint(level=95)
+
+
+# ---- baseline hazards --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("counting", [False, True])
+@pytest.mark.parametrize("copies", [False, True])
+def test_hazards_are_those_of_repeated_rows(device, ties, counting, copies):
+    X, (start, stop, event), id_, known = counting_rows()
+    rng = np.random.default_rng(2)
+    tensors = {name: torch.as_tensor(value, device=device) for name, value in known.items()}
+    data = CoxData(
+        x=torch.as_tensor(X, device=device),
+        stop=torch.as_tensor(stop, device=device),
+        event=torch.as_tensor(event, device=device),
+        start=torch.as_tensor(start, device=device) if counting else None,
+        **tensors,
+    )
+    beta = rng.normal(size=(3, 3)) / 2
+    beta[1] = np.nan
+    weights = rng.multinomial(80, np.full(80, 1 / 80), size=3).T
+    if not copies:
+        weights = weights + 0.5
+    times = torch.tensor([0.0, 1, 2.5, 6, 8, 100], device=device)
+    centre = torch.as_tensor(X.mean(axis=0), device=device)
+    subjects = torch.as_tensor(id_, device=device)
+    ours = ReplicateHazards(data, subjects, centre, times, ties).at(beta, weights, copies)
+    assert np.isnan(ours[1]).all()
+    for b in (0, 2):
+        number = weights[id_, b]
+        rows = np.repeat(np.arange(id_.size), number) if copies else np.arange(id_.size)
+        scale = np.ones(rows.size) if copies else number
+        risk = np.exp((X - X.mean(axis=0)) @ beta[b] + known["offset"])
+        repeated = BaselineRows(
+            stop=torch.as_tensor(stop[rows]),
+            event=torch.as_tensor(event[rows]),
+            risk=torch.as_tensor(risk[rows]),
+            start=torch.as_tensor(start[rows]) if counting else None,
+            strata=torch.as_tensor(known["strata"][rows]),
+            weights=torch.as_tensor(known["weights"][rows] * scale),
+        )
+        tables = baseline_tables(repeated, ties)
+        for stratum in (0, 1):
+            places = tables.places(times.cpu(), torch.full((6,), stratum))
+            assert relative_difference(ours[b, stratum], tables.hazard[places].numpy()) < 1e-11
+
+
+def test_a_stratum_that_was_not_drawn_has_no_hazard(device):
+    stop = torch.tensor([1.0, 2, 3, 4], dtype=torch.float64, device=device)
+    data = CoxData(
+        x=torch.zeros(4, 1, dtype=torch.float64, device=device),
+        stop=stop,
+        event=torch.ones(4, dtype=torch.bool, device=device),
+        strata=torch.tensor([0, 0, 1, 1], device=device),
+    )
+    of_rows = ReplicateHazards(data, torch.arange(4, device=device), stop[:1], stop, "efron")
+    drawn = of_rows.at(np.zeros((2, 1)), np.array([[1, 1], [1, 0], [2, 0], [0, 0]]), True)
+    assert drawn[0].tolist() == [[0.5, 1.5, 1.5, 1.5], [0, 0, 1.5, 1.5]]
+    assert drawn[1, 0].tolist() == [1, 1, 1, 1]
+    assert np.isnan(drawn[1, 1]).all()
