@@ -79,6 +79,10 @@ INLINE void gather_values(const PermutedRows *rows, const PermutedTerm *term, in
     int32_t from[BLOCK_ROWS];
     for (int b = 0; b < LANES; b++) {
         const int32_t *restrict donor = donors[b];
+        /* the next block, which stands before this one: processors look ahead only forwards */
+        if (!subjects && first >= BLOCK_ROWS)
+            for (int64_t i = 0; i < BLOCK_ROWS; i += 16)
+                __builtin_prefetch(donor + first - BLOCK_ROWS + i);
         if (subjects)
             for (int64_t i = 0; i < size; i++) from[i] = donor[subjects[first + i]];
         else
@@ -163,13 +167,19 @@ VECTORISED static void pass_term(const PermutedRows *rows, const PermutedTerm *t
                                  const int32_t *const *donors, double *memory, int64_t start)
 {
     const int64_t q = term->q, n_loads = term->n_loads;
+    const int tied = term->tied_risk != NULL;
     const int64_t left = rows->n_replicates - start;
     Lanes lanes;
     set_lanes(&lanes, memory, q, n_loads);
-    if (q == 1 && n_loads == 1 && !term->tied_risk)
+    /* the usual sizes as constants, for the compiler to unroll */
+    if (q == 1 && n_loads == 1 && !tied)
         pass_rows(rows, term, donors, 1, 1, 0, &lanes);
+    else if (q == 1 && n_loads == 1)
+        pass_rows(rows, term, donors, 1, 1, 1, &lanes);
+    else if (q == 1)
+        pass_rows(rows, term, donors, 1, n_loads, tied, &lanes);
     else
-        pass_rows(rows, term, donors, q, n_loads, term->tied_risk != NULL, &lanes);
+        pass_rows(rows, term, donors, q, n_loads, tied, &lanes);
     for (int64_t b = 0; b < (left < LANES ? left : LANES); b++) {
         double *restrict sums = term->sums + (start + b) * q * n_loads;
         double *restrict squares = term->squares + (start + b) * q * q;
