@@ -143,6 +143,24 @@ test_that("set.seed() governs, and a seed gives the same test again", {
   expect_identical(fewer$null, first$null[1:15, ])
 })
 
+test_that("Python draws and computes the same", {
+  skip_if_no_python()
+  fit <- coxphGPU(Surv(tstart, tstop, status) ~ treat + age + strata(sex), cgd, id = id)
+  ours <- permutation_test(fit, R = 30, seed = 12, strata = hos.cat)
+  core <- reticulate::import("survivalgpu", convert = FALSE)
+  made <- core$CoxPH(device = "cpu")$permutation_test(
+    numpy_matrix(model.matrix(fit)),
+    reticulate::tuple(cgd$tstart, cgd$tstop, cgd$status),
+    id = numpy_vector(cgd$id), strata = numpy_vector(as.integer(cgd$sex)),
+    permutation_strata = numpy_vector(as.integer(cgd$hos.cat)),
+    n_permutations = 30L, seed = 12L
+  )
+  expect_equal(unname(ours$null), reticulate::py_to_r(made$null), tolerance = 1e-10)
+  expect_equal(unname(ours$p.value), as.double(reticulate::py_to_r(made$p_values)))
+  expect_equal(unname(ours$p.adjusted), as.double(reticulate::py_to_r(made$adjusted)))
+  expect_equal(unname(ours$p.stepdown), as.double(reticulate::py_to_r(made$stepdown)))
+})
+
 test_that("terms are tested as drop1() has them, or jointly", {
   skip_if_no_python()
   fit <- coxph(Surv(time, status) ~ age * sex + ph.ecog, lung)

@@ -16,12 +16,12 @@ from survivalgpu.inference import model_tests, normal_quantile, two_sided_normal
 from survivalgpu.inputs import ModelRows, log_offset, model_rows, same_covariates
 from survivalgpu.newton import NewtonControl
 from survivalgpu.parameters import Parameters
-from survivalgpu.resampling.estimator import Bootstrapped
+from survivalgpu.resampling.estimator import Resampled
 from survivalgpu.settings import check_settings
 from survivalgpu.summary import CoxSummary
 
 
-class CoxPH(Parameters, Bootstrapped):
+class CoxPH(Parameters, Resampled):
     """Cox's proportional hazards model, fitted by maximum partial likelihood.
 
     The numbers are those of ``survival::coxph`` in R. The hazard of a row with

@@ -1,4 +1,4 @@
-"""The bootstrap of an estimator."""
+"""The bootstrap and the permutation tests of an estimator."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.fitted_model import FittedModel
 from survivalgpu.formula_design import read_formula
 from survivalgpu.inputs import ModelRows, model_rows
+from survivalgpu.resampling.permuted_model import (
+    CoxPermutationTest,
+    PermutationPlan,
+    permute_model,
+)
 from survivalgpu.resampling.resampled_model import BootstrapPlan, bootstrap_model
 from survivalgpu.resampling.result import CoxBootstrap
-from survivalgpu.settings import check_settings
+from survivalgpu.settings import Settings, check_settings
 
 
-class Bootstrapped:
-    """What gives an estimator its method ``bootstrap``."""
+class Resampled:
+    """What gives an estimator its methods ``bootstrap`` and ``permutation_test``."""
 
     def bootstrap(
         self,
@@ -92,19 +97,115 @@ class Bootstrapped:
         >>> CoxPH(device="cpu").bootstrap(X, (time, event), frequencies=[[1], [2], [1]] * 2)
         CoxBootstrap: 1 resamples of 6 subjects
         """
-        if y is None:
-            given = {"id": id, "resampling_strata": resampling_strata}
-            rows, labels = self._formula_rows(X, weights, given)
-        else:
-            self._forget()
-            rows = model_rows(X, y, entry, strata, weights, offset)
-            self._fit_rows(rows, design=None, n_missing=0)
-            labels = id, resampling_strata
+        labels = {"id": id, "resampling_strata": resampling_strata}
+        rows, (subjects, groups) = self._fitted_rows(X, y, entry, strata, weights, offset, labels)
+        plan = BootstrapPlan(n_replicates, kind, frequencies, groups, batch_size, seed)
+        return bootstrap_model(self._model(), rows, self._settings(), subjects, plan)
+
+    def permutation_test(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        terms: Any = None,
+        n_permutations: int = 1000,
+        statistic: str = "score",
+        id: Any = None,
+        permutation_strata: Any = None,
+        seed: int | None = None,
+        entry: Any = None,
+        strata: Any = None,
+        weights: Any = None,
+        offset: Any = None,
+    ) -> CoxPermutationTest:
+        """Fit the model, and test its terms by permuting subjects' values of them.
+
+        A permutation gives each subject the values of another in a term's columns, which
+        must be constant within subjects; follow-up, events and the other covariates stay.
+        Subjects change places within the strata of the model only. The test is exact if the
+        term depends neither on the other covariates nor on entry or censoring, and
+        approximate otherwise (Neuhaus 1993, Annals of Statistics 21:1760). The
+        permutations depend on the seed and on their number only.
+
+        Parameters
+        ----------
+        X, y, entry, strata, weights, offset
+            As for :meth:`fit`. After :meth:`from_formula`, ``X`` is the DataFrame and ``y``
+            is left out. Weights must be equal among subjects that change places.
+        terms : str, list or dict, optional
+            Names of columns, each tested, or lists of names to test jointly, as a list or by
+            name; each column if it is not given.
+        n_permutations : int
+            Number of permutations.
+        statistic : {"score", "lrt", "wald"}
+            ``"score"``: ``U V^-1 U`` at the fit without the term, no fit by permutation
+            (Rao 1948); the others fit each permutation.
+        id : array-like or str, optional
+            As for :meth:`bootstrap`.
+        permutation_strata : array-like or str, optional
+            ``(n,)`` labels, constant within subjects, of groups to permute within; as ``id``.
+        seed : int, optional
+            From 0 to 2^53 - 1; drawn if it is not given, and kept in the result.
+
+        Returns
+        -------
+        CoxPermutationTest
+            Statistics and p-values ``(1 + b) / (1 + R)``, also adjusted for all terms by
+            max-T (Westfall and Young 1993), and the null distribution.
+
+        Raises
+        ------
+        InvalidArgumentError
+            An argument is at fault; the message names it and the remedy.
+        DeviceUnavailableError, NumericalError
+            As in :meth:`fit`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The fit is doubtful.
+
+        Examples
+        --------
+        >>> from survivalgpu import CoxPH
+        >>> X = [[0.3], [1.1], [0.2], [1.4], [0.9], [0.6]]
+        >>> time, event = [5, 1, 6, 2, 4, 3], [1, 1, 0, 1, 1, 1]
+        >>> model = CoxPH(device="cpu")
+        >>> test = model.permutation_test(X, (time, event), n_permutations=99, seed=1)
+        >>> test
+        CoxPermutationTest: 99 permutations of 6 subjects, score statistic, seed 1
+        x0: chisq 5.014 on 1 df, p 0.02, adjusted 0.02
+        """
+        labels = {"id": id, "permutation_strata": permutation_strata}
+        rows, (subjects, groups) = self._fitted_rows(X, y, entry, strata, weights, offset, labels)
+        plan = PermutationPlan(terms, n_permutations, statistic, groups, seed)
+        return permute_model(self._model(), rows, self._settings(), subjects, plan)
+
+    def _model(self) -> FittedModel:
+        return FittedModel(**{f.name: getattr(self, f"{f.name}_") for f in fields(FittedModel)})
+
+    def _settings(self) -> Settings:
         parameters = self.get_params()
         del parameters["init"]
-        model = FittedModel(**{f.name: getattr(self, f"{f.name}_") for f in fields(FittedModel)})
-        plan = BootstrapPlan(n_replicates, kind, frequencies, labels[1], batch_size, seed)
-        return bootstrap_model(model, rows, check_settings(**parameters), labels[0], plan)
+        return check_settings(**parameters)
+
+    def _fitted_rows(
+        self,
+        X: Any,
+        y: Any,
+        entry: Any,
+        strata: Any,
+        weights: Any,
+        offset: Any,
+        labels: dict[str, Any],
+    ) -> tuple[ModelRows, tuple[Any, ...]]:
+        """Fit the model; its rows, and labels of them."""
+        if y is None:
+            return self._formula_rows(X, weights, labels)
+        self._forget()
+        rows = model_rows(X, y, entry, strata, weights, offset)
+        self._fit_rows(rows, design=None, n_missing=0)
+        return rows, tuple(labels.values())
 
     def _formula_rows(
         self, data: Any, weights: Any, labels: dict[str, Any]

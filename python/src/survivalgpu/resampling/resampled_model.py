@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import warnings
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,14 +14,14 @@ from survivalgpu.fitted_model import FittedModel, model_data, uncentred_columns
 from survivalgpu.fitted_risks import FittedRows
 from survivalgpu.inputs import ModelRows, plain
 from survivalgpu.resampling.bootstrap import KINDS, BootstrapDraws
-from survivalgpu.resampling.draws import check_seed
 from survivalgpu.resampling.intervals import acceleration_of
 from survivalgpu.resampling.replicates import ReplicateFits, Replicates
 from survivalgpu.resampling.result import CoxBootstrap
+from survivalgpu.resampling.subjects import constant_labels, seed_or_drawn, subject_codes
 from survivalgpu.score_residuals import Collapse, score_residuals_of_rows
 from survivalgpu.settings import Settings
 from survivalgpu.threads import threads_for
-from survivalgpu.validation import as_codes, check_count
+from survivalgpu.validation import check_count
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,11 @@ def bootstrap_model(
             "kind", f"{plan.kind!r} is no bootstrap.", f"Use one of {', '.join(KINDS)}."
         )
     copies = _check_frequencies(plan.frequencies, n_subjects)
-    seed = None if copies is not None else _seed(plan.seed)
+    seed = None if copies is not None else seed_or_drawn(plan.seed)
     data = model_data(rows, settings)
-    draws = BootstrapDraws(plan.kind, seed or 0, n_subjects, _subject_strata(plan.strata, codes))
+    draws = BootstrapDraws(
+        plan.kind, seed or 0, n_subjects, constant_labels("resampling_strata", plan.strata, codes)
+    )
     start = model.coef
     uncentred = uncentred_columns(rows, settings)
     replicates = Replicates(data, codes, settings.ties, settings.control, start, uncentred)
@@ -122,45 +123,6 @@ def bootstrap_model(
     return result
 
 
-def subject_codes(subjects: Any, rows: ModelRows) -> np.ndarray:
-    """Codes 0, 1, ... of the subjects of the rows, in order of first appearance.
-
-    Raises
-    ------
-    InvalidArgumentError
-        ``id`` is unsuitable, or missing where rows are not subjects.
-    """
-    n = rows.covariates.x.shape[0]
-    if subjects is None:
-        if rows.response.start is not None:
-            raise InvalidArgumentError(
-                "id",
-                "it is missing, and rows of (start, stop] data are not subjects.",
-                "Give the labels that tell whose row each is.",
-            )
-        return np.arange(n)
-    codes = as_codes("id", subjects, n)
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    number = np.empty(first.size, dtype=np.int64)
-    number[np.argsort(first)] = np.arange(first.size)
-    return number[inverse.reshape(-1)]
-
-
-def _subject_strata(strata: Any, subjects: np.ndarray) -> np.ndarray | None:
-    if strata is None:
-        return None
-    codes = as_codes("resampling_strata", strata, subjects.size)
-    first = np.unique(subjects, return_index=True)[1]
-    changed = np.unique(subjects[codes[first][subjects] != codes]).size
-    if changed:
-        raise InvalidArgumentError(
-            "resampling_strata",
-            f"it changes within {changed} subject(s).",
-            "Subjects are drawn with all their rows: give labels constant in each.",
-        )
-    return codes[first]
-
-
 def _check_frequencies(frequencies: Any, n_subjects: int) -> np.ndarray | None:
     if frequencies is None:
         return None
@@ -179,10 +141,6 @@ def _check_frequencies(frequencies: Any, n_subjects: int) -> np.ndarray | None:
             "frequencies", f"row {row}, column {column} has {copies[row, column]}.", remedy
         )
     return copies
-
-
-def _seed(seed: Any) -> int:
-    return secrets.randbelow(2**31) if seed is None else check_seed(seed)
 
 
 def _influence(model: FittedModel, data: Any, subjects: np.ndarray) -> np.ndarray:
