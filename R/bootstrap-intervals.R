@@ -90,6 +90,10 @@ confint.coxph_bootstrap <- function(object, parm = NULL, level = 0.95, type = "p
       resampled$t[, j], resampled$t0[[j]], level, type, object$acceleration[[j]]
     )
   })
+  if (type == "bca") {
+    lacking <- !is.na(resampled$t0[chosen]) & is.na(limits[1L, ])
+    warn_of_one_side(names(resampled$t0)[chosen[lacking]])
+  }
   matrix(
     t(limits), length(chosen), 2L,
     dimnames = list(names(resampled$t0)[chosen], percent_names(level))
@@ -136,6 +140,19 @@ warn_of_few <- function(bootstrap, level, type) {
         i = "Give a larger {.arg R}, or {.code type = \"normal\"}."
       ),
       class = "survivalGPU_few_resamples", call = NULL
+    )
+  }
+}
+
+warn_of_one_side <- function(names) {
+  if (length(names) > 0L) {
+    cli::cli_warn(
+      c(
+        "{.val {names}} {?has/have} no BCa limits: the resamples are all on one side of
+         the estimate.",
+        i = "Give a larger R, or another {.arg type}."
+      ),
+      class = "survivalGPU_one_side", call = NULL
     )
   }
 }

@@ -176,6 +176,8 @@ as_boot <- function(x) {
     )
   }
   resampled <- resampled_values(x)
+  # for its print() and plot()
+  requireNamespace("boot", quietly = TRUE)
   structure(
     list(
       t0 = resampled$t0, t = unname(resampled$t), R = x$R, data = NULL, seed = x$seed,

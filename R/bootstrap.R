@@ -137,12 +137,7 @@ bootstrap.coxph <- function(
   )
   settings <- check_bootstrap(settings, frame)
   device <- if (is.null(device)) device_of(fit) else requested_device(device)
-  rows <- resampling_rows(fit, frame)
-  rows$subjects <- subject_codes(fit, rows$y, substitute(id), parent.frame(), frame)
-  groups <- row_variable(substitute(strata), fit, parent.frame(), "strata", frame)
-  if (!is.null(groups)) {
-    rows$resampling_strata <- subject_values(groups, rows$subjects, "strata", frame)
-  }
+  rows <- subject_rows(fit, substitute(id), substitute(strata), parent.frame(), frame)
   made <- make_bootstrap(fit, rows, settings, fit_control(fit, list(...), frame), device, frame)
   made$call <- call
   fit$bootstrap <- made

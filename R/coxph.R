@@ -127,10 +127,15 @@ coxphGPU <- function( # nolint: object_name_linter.
   if (is.null(bootstrap)) {
     return(fit)
   }
-  fit <- bootstrap(fit, bootstrap, batchsize = batchsize, seed = seed, device = device)
+  fit <- relabel_conditions(
+    bootstrap(fit, bootstrap, batchsize = batchsize, seed = seed, device = device),
+    from = function(cnd) inherits(cnd, "survivalGPU_error"),
+    call = function(call) user_call
+  )
   # kept for the bootstrap, which else would have to look the data up
   if (!isTRUE(model)) fit$model <- NULL
   fit$call$model <- matched[["model"]]
+  fit$bootstrap$call <- fit$call
   fit
 }
 

@@ -136,13 +136,8 @@ permutation_test.coxph <- function( # nolint: object_name_linter.
   check_resampled_fit(fit, frame)
   sets <- tested_terms(fit, terms, frame)
   device <- resolve_device(if (is.null(device)) device_of(fit) else requested_device(device))
-  rows <- resampling_rows(fit, frame)
+  rows <- subject_rows(fit, substitute(id), substitute(strata), parent.frame(), frame)
   columns <- term_columns(fit, sets, rows$estimated, frame)
-  rows$subjects <- subject_codes(fit, rows$y, substitute(id), parent.frame(), frame)
-  groups <- row_variable(substitute(strata), fit, parent.frame(), "strata", frame)
-  if (!is.null(groups)) {
-    rows$resampling_strata <- subject_values(groups, rows$subjects, "strata", frame)
-  }
   n_subjects <- max(rows$subjects) + 1L
   check_permutations(permutations, n_subjects, frame)
   if (is.null(permutations)) {
@@ -163,8 +158,8 @@ permutation_test.coxph <- function( # nolint: object_name_linter.
     list(
       R = as.integer(R), seed = seed, type = statistic, terms = sets, n_subjects = n_subjects,
       adjusted = lengths(columns) < ncol(rows$x),
-      stratified = !is.null(rows$strata) || !is.null(groups), formula = stats::formula(fit),
-      call = call
+      stratified = !is.null(rows$strata) || !is.null(rows$resampling_strata),
+      formula = stats::formula(fit), call = call
     )
   )
 }

@@ -102,6 +102,18 @@ fit_uncentred <- function(fit, x) {
   uncentred_columns(x, nocenter)
 }
 
+# The same with `subjects`, and `resampling_strata` where `strata` are given: `id` and `strata`
+# are expressions that the user wrote in `frame`.
+subject_rows <- function(fit, id, strata, frame, call = rlang::caller_env()) {
+  rows <- resampling_rows(fit, call)
+  rows$subjects <- subject_codes(fit, rows$y, id, frame, call)
+  groups <- row_variable(strata, fit, frame, "strata", call)
+  if (!is.null(groups)) {
+    rows$resampling_strata <- subject_values(groups, rows$subjects, "strata", call)
+  }
+  rows
+}
+
 # ---- subjects -----------------------------------------------------------------------
 
 # Codes 0, 1, ... of the subjects of the rows of `fit`, in order of first appearance. `id`

@@ -81,6 +81,14 @@ test_that("confint() chooses by name and number", {
   )
 })
 
+test_that("BCa needs resamples on both sides of the estimate", {
+  skip_if_no_python()
+  made <- resampled_lung()$bootstrap
+  made$t0[["age"]] <- 9
+  expect_warning(limits <- confint(made, type = "bca"), "age", class = "survivalGPU_one_side")
+  expect_identical(unname(is.na(limits[, 1L])), rownames(limits) == "age")
+})
+
 test_that("vcov() is the covariance of the resamples", {
   skip_if_no_python()
   fit <- resampled_lung()

@@ -268,6 +268,19 @@ test_that("coxphGPU(bootstrap = ) is bootstrap() of the fit", {
   )
 })
 
+test_that("errors show the call of coxphGPU()", {
+  skip_if_no_python()
+  refused <- rlang::exprs(
+    coxphGPU(Surv(tstart, tstop, status) ~ treat, cgd, bootstrap = 5),
+    coxphGPU(Surv(time, status) ~ age, lung, ties = "exact", bootstrap = 5),
+    coxphGPU(Surv(time, status) ~ age, lung, bootstrap = 0)
+  )
+  for (call in refused) {
+    error <- expect_error(eval(call), class = "survivalGPU_error")
+    expect_identical(error$call, call)
+  }
+})
+
 test_that("the call evaluates again", {
   skip_if_no_python()
   fit <- coxphGPU(Surv(time, status) ~ age, lung, bootstrap = 10, seed = 3)
