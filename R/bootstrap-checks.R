@@ -31,6 +31,20 @@ check_bootstrap_request <- function(n_resamples, batchsize, seed, call = rlang::
   check_seed(seed, call)
 }
 
+# Resamples are compared with the estimate: one that was not iterated to is none.
+check_iterations <- function(control, call) {
+  if (control$iter.max < 2) {
+    abort_resampling(
+      c(
+        "{.arg fit} was made with {.code iter.max = {control$iter.max}}: its coefficients are no
+         estimate.",
+        i = "Fit it with more iterations."
+      ),
+      call
+    )
+  }
+}
+
 check_frequencies <- function(frequencies, call) {
   refuse <- function(problem) {
     abort_resampling(

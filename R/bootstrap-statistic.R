@@ -62,13 +62,22 @@ statistic_of_replicates <- function(statistic, coefficients, status, at_estimate
   values
 }
 
-# Influence of each subject on the coefficients: a matrix, subjects by coefficients. dfbeta is
-# the infinitesimal jackknife, the change of the estimate with the weight of the subject.
-subject_influence <- function(fit, subjects) {
-  fit$na.action <- NULL
-  if (!inherits(fit, "coxphGPU")) class(fit) <- c("coxphGPU", class(fit))
-  influence <- stats::residuals(fit, type = "dfbeta", collapse = subjects)
-  matrix(as.double(influence), ncol = length(fit$coefficients))
+# Influence of each subject on the coefficients: a matrix, subjects by coefficients, NA for
+# those not estimated. dfbeta is the infinitesimal jackknife, the change of the estimate with
+# the weight of the subject.
+subject_influence <- function(fit, rows, device) {
+  estimated <- rows$estimated
+  n_subjects <- max(rows$subjects) + 1L
+  variance <- as.matrix(model_variance(fit))[estimated, estimated, drop = FALSE]
+  influence <- matrix(NA_real_, n_subjects, length(estimated))
+  influence[, estimated] <- cox_score_residuals(
+    c(
+      rows[c("x", "y", "strata", "weights", "ties")],
+      list(linear_predictors = fit$linear.predictors)
+    ),
+    variance, TRUE, list(codes = rows$subjects, labels = seq_len(n_subjects)), device
+  )
+  influence
 }
 
 # Efron's acceleration of each column: sum L^3 / (6 (sum L^2)^(3/2)).

@@ -149,13 +149,12 @@ bootstrap.coxph <- function(
 # Draws, fits, and what is computed from the coefficients: an object of class
 # coxph_bootstrap.
 make_bootstrap <- function(fit, rows, settings, control, device, call) {
-  # in the caller's words, before Python is asked
-  force(control)
+  check_iterations(control, call)
   n_subjects <- max(rows$subjects) + 1L
   check_subjects(settings$frequencies, n_subjects, call)
   t0 <- fit$coefficients
   at_estimate <- evaluate_statistic(settings$statistic, t0, call)
-  influence <- subject_influence(fit, rows$subjects)
+  influence <- subject_influence(fit, rows, device)
   fits <- fit_replicates(fit, rows, settings, control, device, call)
   coefficients <- matrix(
     NA_real_, settings$R, length(t0),

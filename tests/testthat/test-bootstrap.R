@@ -64,6 +64,34 @@ test_that("each subject once is the fit, and twice Efron's fit of twice the rows
   )
 })
 
+# Every row once is the fit, unless that stopped before its maximum or has none.
+unfinished <- c(
+  divergent_models, "no iterations at a start", "one iteration", "too few iterations",
+  "no iterations", "no treated male with a tumour"
+)
+resampled_models <- c(right_censored_models, counting_models)
+
+for (data_set in names(resampled_models)) {
+  test_that(paste("each subject once is each of the models of", data_set), {
+    skip_if_no_python()
+    frame <- model_data(environment())
+    for (name in names(resampled_models[[data_set]])) {
+      fit <- suppressMessages(suppressWarnings(eval(resampled_models[[data_set]][[name]], frame)))
+      refused <- tryCatch(check_resampled_fit(fit), survivalGPU_error = function(cnd) cnd)
+      if (!is.null(refused) || name %in% unfinished) next
+      n <- length(fit$residuals)
+      # survival's warnings of the data, given again
+      once <- suppressWarnings(
+        bootstrap(fit, id = seq_len(n), frequencies = matrix(1, n, 1L))
+      )
+      expect_equal(
+        once$bootstrap$coefficients[1L, ], coef(fit),
+        tolerance = 1e-6, label = name
+      )
+    }
+  })
+}
+
 test_that("the Bayesian bootstrap multiplies the case weights", {
   skip_if_no_python()
   data <- simulated(80)
@@ -344,7 +372,7 @@ test_that("what cannot be resampled is refused with the reason", {
     bootstrap(fit, frequencies = matrix("1", 228, 2)),
     bootstrap(fit, frequencies = matrix(1, 228, 0)),
     bootstrap(fit, statistic = 1), bootstrap(fit, statistic = function(beta) "a"),
-    bootstrap(fit, iterations = 5), bootstrap(fit, device = "tpu"),
+    bootstrap(fit, iterations = 5), bootstrap(fit, iter.max = 0), bootstrap(fit, device = "tpu"),
     bootstrap(fit, file = "no/such/folder/file"),
     coxphGPU(Surv(time, status) ~ age, lung, bootstrap = 0),
     coxphGPU(Surv(time, status) ~ age, lung, bootstrap = 10, seed = 0.5),
