@@ -73,7 +73,7 @@ family_figures <- function(results) {
 power_figures <- function(results) {
   power <- colMeans(results <= 0.05)
   data.frame(
-    figure = c("power at 5%", "less the power of the asymptotic score test"),
+    figure = c("power at 5%", "the same, less the power of the asymptotic score test"),
     value = c(power[["permuted"]], power[["permuted"]] - power[["asymptotic"]]),
     low = c(0.5, -0.02), high = c(1, 0.02)
   )

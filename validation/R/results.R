@@ -27,10 +27,10 @@ document <- function(stored) {
       "Written by `make validate`, on", stored$date, "with",
       paste0(paste(stored$versions, collapse = ", "), ".")
     ),
-    paste(
-      "Each study simulates cohorts whose truth is known (`validation/R/cohorts.R`), with fixed",
-      "seeds, and states in which band each figure must be. `make validate` fails where one is not."
-    ),
+    "Each study simulates cohorts whose truth is known (`validation/R/cohorts.R`), with fixed",
+    "seeds, and states in which band each figure must be; `make validate` fails where one is not.",
+    "`wald` is the interval without a bootstrap, by the robust variance where patients have",
+    "several rows; `naive`, for contrast, that of the model's variance there.",
     unlist(lapply(stored$studies, study_lines))
   )
 }
@@ -41,7 +41,7 @@ study_lines <- function(result) {
     "",
     paste0("## ", result$title),
     "",
-    sprintf("%d cohorts, %.0f s.", result$cohorts, result$seconds),
+    sprintf("%d cohorts.", result$cohorts),
     "",
     "| | found | must be in | |",
     "|---|--:|--:|---|",

@@ -24,7 +24,7 @@ all_studies <- function(quick = FALSE) {
         "95%% intervals: 400 patients, right-censored, tied weeks, two covariates, %d resamples",
         resamples
       ),
-      cohorts(800L), function(i) censored_coverage(i, 400L, resamples), coverage_figures
+      cohorts(3000L), function(i) censored_coverage(i, 400L, resamples), coverage_figures
     ),
     study(
       "coverage_clustered",
@@ -34,7 +34,7 @@ all_studies <- function(quick = FALSE) {
           "%d resamples of patients"
         ), resamples
       ),
-      cohorts(500L), function(i) clustered_coverage(i, 250L, resamples), coverage_figures
+      cohorts(2000L), function(i) clustered_coverage(i, 250L, resamples), coverage_figures
     ),
     permuted("permutation_alone", "one term without effect", 1000L, 200L, alone, uniform),
     permuted(
