@@ -24,35 +24,55 @@ INLINE void subject_weight(const Worker *worker, int64_t row, Lanes *weight)
         memcpy(weight, worker->doubles + at, sizeof *weight);
 }
 
-/* Risk of a row, its weights included. */
-INLINE void row_risk(const Worker *worker, int64_t row, const int p, LaneBits *beyond, Lanes *risk)
+/* Risk of a row from its linear predictor, its weights included. */
+INLINE void finish_risk(const Worker *worker, int64_t row, Lanes *eta, LaneBits *beyond, Lanes *risk)
 {
     const CoxData *data = worker->data;
-    const double *restrict x = data->x1 + row * (p + 1) + 1;
-    const Lanes *restrict beta = worker->beta;
-    Lanes even = {0}, odd = {0}, weight, exponential;
-    if (data->offset) even += data->offset[row];
-    for (int j = 0; j + 1 < p; j += 2) {
-        even += x[j] * beta[j];
-        odd += x[j + 1] * beta[j + 1];
-    }
-    if (p % 2) even += x[p - 1] * beta[p - 1];
-    const Lanes eta = even + odd;
+    Lanes weight, exponential;
+    if (data->offset) *eta += data->offset[row];
     /* as whole numbers; a NaN is beyond any limit */
-    *beyond |= worker->limit - ((LaneBits)eta & 0x7fffffffffffffffLL);
-    exp_lanes(&eta, &exponential);
+    *beyond |= worker->limit - ((LaneBits)*eta & 0x7fffffffffffffffLL);
+    exp_lanes(eta, &exponential);
     subject_weight(worker, row, &weight);
     if (data->weights) weight *= data->weights[row];
     *risk = weight * exponential;
 }
 
+INLINE void row_risk(const Worker *worker, int64_t row, const int p, LaneBits *beyond, Lanes *risk)
+{
+    const double *restrict x = worker->data->x1 + row * (p + 1) + 1;
+    Lanes eta = {0};
+    for (int j = 0; j < p; j++) eta += x[j] * worker->beta[j];
+    finish_risk(worker, row, &eta, beyond, risk);
+}
+
+/* Risks of four rows, whose products with the coefficients do not wait for each other. */
+INLINE void four_risks(const Worker *worker, int64_t row, const int p, LaneBits *beyond, Lanes *risk)
+{
+    const int q = p + 1;
+    const double *restrict x = worker->data->x1 + row * q + 1;
+    Lanes a = {0}, b = {0}, c = {0}, d = {0};
+    for (int j = 0; j < p; j++) {
+        const Lanes beta = worker->beta[j];
+        a += x[j] * beta;
+        b += x[j + q] * beta;
+        c += x[j + 2 * q] * beta;
+        d += x[j + 3 * q] * beta;
+    }
+    finish_risk(worker, row, &a, beyond, risk);
+    finish_risk(worker, row + 1, &b, beyond, risk + 1);
+    finish_risk(worker, row + 2, &c, beyond, risk + 2);
+    finish_risk(worker, row + 3, &d, beyond, risk + 3);
+}
+
 INLINE void compute_panel(Worker *worker, int64_t start, int64_t end, const int p)
 {
     LaneBits beyond = worker->beyond;
+    int64_t row = start;
     worker->panel_start = start;
     worker->panel_end = end;
-    for (int64_t row = start; row < end; row++)
-        row_risk(worker, row, p, &beyond, &worker->risk[row - start]);
+    for (; row + 4 <= end; row += 4) four_risks(worker, row, p, &beyond, worker->risk + row - start);
+    for (; row < end; row++) row_risk(worker, row, p, &beyond, worker->risk + row - start);
     worker->beyond = beyond;
 }
 
@@ -65,10 +85,35 @@ INLINE void risk_at_hand(Worker *worker, int64_t row, const int p, Lanes *risk)
         row_risk(worker, row, p, &worker->beyond, risk);
 }
 
+/* Add risk x1 of one row. */
 INLINE void add_row(Lanes *restrict sums, const Lanes *risk, const double *restrict x1, const int p)
 {
     const Lanes r = *risk;
     for (int j = 0; j <= p; j++) sums[j] += r * x1[j];
+}
+
+/* Add risk x1 of the panel's rows `from` to `to`, four columns at a time in registers. */
+INLINE void add_rows(const Worker *worker, Lanes *restrict sums, int64_t from, int64_t to,
+                     const int p)
+{
+    const Lanes *restrict risk = worker->risk + (from - worker->panel_start);
+    const double *restrict x1 = worker->data->x1 + from * (p + 1);
+    const int64_t n = to - from;
+    int j = 0;
+    for (; j + 4 <= p + 1; j += 4) {
+        Lanes a = sums[j], b = sums[j + 1], c = sums[j + 2], d = sums[j + 3];
+        for (int64_t i = 0; i < n; i++) {
+            const double *restrict x = x1 + i * (p + 1) + j;
+            const Lanes r = risk[i];
+            a += r * x[0], b += r * x[1], c += r * x[2], d += r * x[3];
+        }
+        sums[j] = a, sums[j + 1] = b, sums[j + 2] = c, sums[j + 3] = d;
+    }
+    for (; j <= p; j++) {
+        Lanes a = sums[j];
+        for (int64_t i = 0; i < n; i++) a += risk[i] * x1[i * (p + 1) + j];
+        sums[j] = a;
+    }
 }
 
 /* ---- one event time --------------------------------------------------------------------- */
@@ -206,19 +251,19 @@ INLINE int continues(const CoxData *data, int64_t k)
 INLINE void pass_right_censored(Worker *worker, const int p, const int information)
 {
     const CoxData *data = worker->data;
-    Lanes few[3] = {{0}}; /* of few covariates, to stay in registers */
-    Lanes *sums = p < 3 ? few : worker->s;
-    worker->panel_start = worker->panel_end = data->n;
+    int64_t row = data->n;
+    worker->panel_start = worker->panel_end = row;
     for (int64_t k = data->n_times - 1; k >= 0; k--) {
         if (!continues(data, k))
-            for (int j = 0; j <= p; j++) sums[j] = ALL(0.0);
-        for (int64_t i = data->group_offsets[k + 1] - 1; i >= data->group_offsets[k]; i--) {
-            if (i < worker->panel_start)
-                compute_panel(worker, i < PANEL_ROWS ? 0 : i + 1 - PANEL_ROWS, i + 1, p);
-            add_row(sums, &worker->risk[i - worker->panel_start], data->x1 + i * (p + 1), p);
+            for (int j = 0; j <= p; j++) worker->s[j] = ALL(0.0);
+        const int64_t first = data->group_offsets[k];
+        while (row > first) {
+            if (row == worker->panel_start)
+                compute_panel(worker, row < PANEL_ROWS ? 0 : row - PANEL_ROWS, row, p);
+            const int64_t from = first > worker->panel_start ? first : worker->panel_start;
+            add_rows(worker, worker->s, from, row, p);
+            row = from;
         }
-        if (p < 3)
-            for (int j = 0; j <= p; j++) worker->s[j] = sums[j];
         pass_event_time(worker, k, p, information);
     }
 }
@@ -226,24 +271,25 @@ INLINE void pass_right_censored(Worker *worker, const int p, const int informati
 INLINE void fill_table(Worker *worker, const int p)
 {
     const CoxData *data = worker->data;
-    Lanes few[3], *sums = p < 3 ? few : worker->s;
-    memset(worker->table, 0, (size_t)(data->n_times * (p + 1)) * sizeof *worker->table);
     int64_t row = 0;
     worker->panel_end = 0;
+    memset(worker->table, 0, (size_t)(data->n_times * (p + 1)) * sizeof *worker->table);
     for (int64_t g = 0; g < data->n_groups; g++) {
-        const int64_t last = data->group_hi[g] - 1, before = data->group_lo[g] - 1;
-        for (int j = 0; j <= p; j++) sums[j] = ALL(0.0);
-        for (; row < data->group_offsets[g + 1]; row++) {
+        const int64_t end = data->group_offsets[g + 1], before = data->group_lo[g] - 1;
+        for (int j = 0; j <= p; j++) worker->s[j] = ALL(0.0);
+        while (row < end) {
             if (row == worker->panel_end)
                 compute_panel(worker, row, row + PANEL_ROWS < data->n ? row + PANEL_ROWS : data->n,
                               p);
-            add_row(sums, &worker->risk[row - worker->panel_start], data->x1 + row * (p + 1), p);
+            const int64_t to = end < worker->panel_end ? end : worker->panel_end;
+            add_rows(worker, worker->s, row, to, p);
+            row = to;
         }
-        Lanes *restrict enter = worker->table + last * (p + 1);
-        for (int j = 0; j <= p; j++) enter[j] += sums[j];
+        Lanes *restrict enter = worker->table + (data->group_hi[g] - 1) * (p + 1);
+        for (int j = 0; j <= p; j++) enter[j] += worker->s[j];
         if (!continues(data, before)) continue;
         Lanes *restrict leave = worker->table + before * (p + 1);
-        for (int j = 0; j <= p; j++) leave[j] -= sums[j];
+        for (int j = 0; j <= p; j++) leave[j] -= worker->s[j];
     }
     worker->panel_end = 0;
 }
