@@ -1,4 +1,4 @@
-/* Eight problems side by side: vectors of eight doubles, one element to a problem. */
+/* Several problems side by side: vectors of doubles, one element to a problem. */
 #ifndef SURVIVALGPU_LANES_H
 #define SURVIVALGPU_LANES_H
 
@@ -10,10 +10,16 @@
 #include <immintrin.h>
 #endif
 
+/* As many as fit a register: GNU C makes poor code of longer vectors. */
+#if defined(__AVX512F__)
 #define N_LANES 8
+#elif defined(__AVX2__)
+#define N_LANES 4
+#else
+#define N_LANES 2
+#endif
 
-/* GNU C's vectors, which the compiler maps to whatever registers the processor has. They are
- * passed by address only: by value, how they are passed would depend on the processor. */
+/* Vectors are passed by address only: by value, how depends on the processor. */
 typedef double Lanes __attribute__((vector_size(N_LANES * sizeof(double))));
 typedef int64_t LaneBits __attribute__((vector_size(N_LANES * sizeof(int64_t))));
 
@@ -77,7 +83,7 @@ INLINE void log_lanes(const Lanes *x, Lanes *result)
     *result = n * 0x1.62e42fefa0000p-1 + (n * 0x1.cf79abc9e3b3ap-40 + (y * z * s + 2.0 * s));
 }
 
-/* Eight bytes to doubles. */
+/* Bytes to doubles. */
 INLINE void lanes_from_bytes(const uint8_t *bytes, Lanes *result)
 {
 #if defined(__AVX512F__)
@@ -85,12 +91,10 @@ INLINE void lanes_from_bytes(const uint8_t *bytes, Lanes *result)
     const __m512d wide = _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(packed));
     memcpy(result, &wide, sizeof wide);
 #elif defined(__AVX2__)
-    const __m128i packed = _mm_loadl_epi64((const void *)bytes);
-    const __m256i ints = _mm256_cvtepu8_epi32(packed);
-    const __m256d low = _mm256_cvtepi32_pd(_mm256_castsi256_si128(ints));
-    const __m256d high = _mm256_cvtepi32_pd(_mm256_extracti128_si256(ints, 1));
-    memcpy(result, &low, sizeof low);
-    memcpy((char *)result + sizeof low, &high, sizeof high);
+    int32_t four;
+    memcpy(&four, bytes, sizeof four);
+    const __m256d wide = _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(four)));
+    memcpy(result, &wide, sizeof wide);
 #else
     for (int lane = 0; lane < N_LANES; lane++) (*result)[lane] = bytes[lane];
 #endif

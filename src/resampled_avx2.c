@@ -4,6 +4,6 @@
 #ifdef PASS_BY_PROCESSOR
 #pragma GCC optimize("O3")
 #pragma GCC target("avx2,fma")
-#define PASS resampled_pass_avx2
+#define WORK resampled_work_avx2
 #include "resampled_passes.h"
 #endif

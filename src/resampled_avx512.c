@@ -4,6 +4,6 @@
 #ifdef PASS_BY_PROCESSOR
 #pragma GCC optimize("O3")
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx2,fma")
-#define PASS resampled_pass_avx512
+#define WORK resampled_work_avx512
 #include "resampled_passes.h"
 #endif

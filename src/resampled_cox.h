@@ -4,6 +4,9 @@
 
 #include "cox.h"
 
+/* Problems whose weights lie side by side; vectors hold as many, or a half or a quarter. */
+#define SIDE_BY_SIDE 8
+
 /* Python builds this struct field by field; its layout is part of the kernels' version. */
 typedef struct {
     const CoxData *data;
@@ -19,11 +22,16 @@ typedef struct {
     double *score;           /* problems x p */
     double *information;     /* problems x p x p, or NULL where it is not wanted */
     uint8_t *sound;          /* problems: whether the arithmetic was good enough */
-    char *memory;            /* for the kernel's own use, as is */
-    int64_t next;            /* this */
+    char *memory;            /* for the kernel's own use, as are */
+    int64_t memory_size, next;
 } Resampled;
 
 /* Evaluate all problems. Returns 1 if memory ran out. */
 int cox_resampled(Resampled *job);
+
+/* Evaluate until no problem is left, as worker `number` of job `context`. */
+void resampled_work_plain(void *context, int64_t number);
+void resampled_work_avx2(void *context, int64_t number);
+void resampled_work_avx512(void *context, int64_t number);
 
 #endif

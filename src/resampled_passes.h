@@ -1,13 +1,10 @@
 /*
- * The passes over the rows for eight problems at once; see resampled_cox.c.
+ * The passes over the rows for the problems in one vector; see resampled_cox.c.
  *
- * Included by one file for each kind of processor, which defines PASS, the name of the
+ * Included by one file for each kind of processor, which defines WORK, the name of the
  * function that this becomes: GNU C splits vectors for the processor that is set where they
  * are written, so that copies of a compiled function would come too late.
  */
-#include <math.h>
-#include <string.h>
-
 #include "resampled_worker.h"
 
 /* Terms of a tied event time between two logarithms of their product. */
@@ -17,7 +14,7 @@
 
 INLINE void subject_weight(const Worker *worker, int64_t row, Lanes *weight)
 {
-    const int64_t at = worker->job->subject[row] * (int64_t)N_LANES;
+    const int64_t at = worker->job->subject[row] * (int64_t)SIDE_BY_SIDE;
     if (worker->bytes)
         lanes_from_bytes(worker->bytes + at, weight);
     else
@@ -361,14 +358,30 @@ INLINE void pass_rows(Worker *worker, const int p, const int information)
     pass_second_moments(worker, p);
 }
 
-void PASS(Worker *worker)
+/* The few covariates that are worth a copy of their own. */
+INLINE void evaluate(Worker *worker)
 {
     const int p = (int)worker->data->p, information = worker->job->information != NULL;
-    /* the few covariates that are worth a copy of their own */
     if (p == 1)
         information ? pass_rows(worker, 1, 1) : pass_rows(worker, 1, 0);
     else if (p == 2)
         information ? pass_rows(worker, 2, 1) : pass_rows(worker, 2, 0);
     else
         information ? pass_rows(worker, p, 1) : pass_rows(worker, p, 0);
+}
+
+void WORK(void *context, int64_t number)
+{
+    Resampled *job = context;
+    Worker worker;
+    set_up(&worker, job, (Lanes *)(job->memory + number * job->memory_size));
+    for (;;) {
+        const int64_t task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
+        if (task >= job->n_tasks) return;
+        for (int64_t first = 0; first < SIDE_BY_SIDE; first += N_LANES) {
+            start_problems(&worker, task * SIDE_BY_SIDE + first);
+            evaluate(&worker);
+            store_problems(&worker, task * SIDE_BY_SIDE + first);
+        }
+    }
 }

@@ -1,3 +1,3 @@
 /* The passes for any processor. */
-#define PASS resampled_pass_plain
+#define WORK resampled_work_plain
 #include "resampled_passes.h"

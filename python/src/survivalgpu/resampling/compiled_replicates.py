@@ -1,6 +1,6 @@
 """The partial likelihood under many sets of weights by the compiled kernel.
 
-The kernel (``src/resampled_cox.c``) carries eight sets of weights at a time over all rows.
+The kernel (``src/resampled_cox.c``) carries several sets of weights at a time over all rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from survivalgpu.design import Design
 from survivalgpu.kernels import check, compiled_kernels, n_threads, pointer
 from survivalgpu.risk_sets import RiskSets
 
-_N_LANES = 8
+_SIDE_BY_SIDE = 8
 # Bytes that the weights of a batch may take.
 _MEMORY = 600e6
 _MOST_COPIES = 255
@@ -39,6 +39,7 @@ class _Resampled(ctypes.Structure):
         ("beta", ctypes.c_void_p),
         *[(name, ctypes.c_void_p) for name in _OUTPUTS],
         ("memory", ctypes.c_void_p),
+        ("memory_size", ctypes.c_int64),
         ("next", ctypes.c_int64),
     )
 
@@ -147,7 +148,7 @@ class CompiledBatch:
         """Evaluate some problems ``(b,)`` at ``(b, p)``; see :class:`CompiledReplicates`."""
         packed = self._packed_for(problems)
         place = packed.place[problems]
-        every = np.zeros((packed.weights.shape[0] * _N_LANES, self._replicates.n_covariates))
+        every = np.zeros((packed.weights.shape[0] * _SIDE_BY_SIDE, self._replicates.n_covariates))
         every[place] = beta
         out = self._replicates.evaluate(packed, self._copies, every, information)
         return {name: None if array is None else array[place] for name, array in out.items()}
@@ -158,7 +159,7 @@ class CompiledBatch:
         if (
             packed is None
             or (packed.place[problems] < 0).any()
-            or packed.n_problems > 2 * max(problems.size, _N_LANES)
+            or packed.n_problems > 2 * max(problems.size, _SIDE_BY_SIDE)
         ):
             packed = self._packed = self._pack(problems)
         return packed
@@ -166,12 +167,12 @@ class CompiledBatch:
     def _pack(self, problems: np.ndarray) -> _Packed:
         n_subjects, n_all = self._weights.shape
         chosen = self._weights if problems.size == n_all else self._weights[:, problems]
-        n_tasks = -(-problems.size // _N_LANES)
-        side_by_side = np.zeros((n_subjects, n_tasks * _N_LANES), dtype=self._type)
+        n_tasks = -(-problems.size // _SIDE_BY_SIDE)
+        side_by_side = np.zeros((n_subjects, n_tasks * _SIDE_BY_SIDE), dtype=self._type)
         side_by_side[:, : problems.size] = chosen
-        # the lanes of a subject move as one element
-        lanes = np.dtype((np.void, _N_LANES * self._type.itemsize))
-        weights = np.ascontiguousarray(side_by_side.view(lanes).T).view(self._type)
+        # those of a subject move as one element
+        eight = np.dtype((np.void, _SIDE_BY_SIDE * self._type.itemsize))
+        weights = np.ascontiguousarray(side_by_side.view(eight).T).view(self._type)
         place = np.full(n_all, -1)
         place[problems] = np.arange(problems.size)
-        return _Packed(weights.reshape(n_tasks, n_subjects, _N_LANES), place, problems.size)
+        return _Packed(weights.reshape(n_tasks, n_subjects, _SIDE_BY_SIDE), place, problems.size)
