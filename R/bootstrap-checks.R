@@ -31,6 +31,20 @@ check_bootstrap_request <- function(n_resamples, batchsize, seed, call = rlang::
   check_seed(seed, call)
 }
 
+# A set drawn twice is two sets, not one of twice the size.
+check_not_matched <- function(fit, call) {
+  if (inherits(fit, "clogit")) {
+    abort_resampling(
+      c(
+        "{.arg fit} cannot be resampled: it is of matched sets, and one drawn twice would become
+         one larger set.",
+        i = "Draw sets with {.fn boot::boot}, and give each copy a stratum of its own."
+      ),
+      call
+    )
+  }
+}
+
 # Resamples are compared with the estimate: one that was not iterated to is none.
 check_iterations <- function(control, call) {
   if (control$iter.max < 2) {

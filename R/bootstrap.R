@@ -43,8 +43,9 @@
 #' also for a larger `R`.
 #'
 #' # What cannot be resampled
-#' Multi-state models, penalised terms, `tt()` terms and exact ties are refused with the
-#' reason.
+#' Multi-state models, penalised terms, `tt()` terms, exact ties and fits of [clogitGPU()] are
+#' refused with the reason. Where the model has strata, all copies of a subject are in the
+#' subject's stratum.
 #'
 #' @param fit A fit of [coxphGPU()] or [survival::coxph()]. Its data are looked up where the
 #'   formula was written.
@@ -136,6 +137,7 @@ bootstrap.coxph <- function(
     statistic = statistic
   )
   settings <- check_bootstrap(settings, frame)
+  check_not_matched(fit, frame)
   device <- if (is.null(device)) device_of(fit) else requested_device(device)
   rows <- subject_rows(fit, substitute(id), substitute(strata), parent.frame(), frame)
   made <- make_bootstrap(fit, rows, settings, fit_control(fit, list(...), frame), device, frame)

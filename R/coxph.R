@@ -59,8 +59,9 @@
 #' @param batchsize,seed As in [bootstrap()].
 #' @return An object of class `c("coxphGPU", "coxph")`, with the components of
 #'   [survival::coxph.object]. Multi-state, penalised and null models have
-#'   survival's class for them between the two. It holds no Python object:
-#'   `saveRDS()` and `readRDS()` keep it whole.
+#'   survival's class for them between the two. With `bootstrap`, the component of that
+#'   name is what [bootstrap()] makes. It holds no Python object: `saveRDS()` and
+#'   `readRDS()` keep it whole.
 #' @references
 #' Cox DR (1972). Regression models and life-tables. *Journal of the Royal
 #' Statistical Society B* 34, 187-220.
@@ -73,7 +74,7 @@
 #'
 #' Therneau TM, Grambsch PM (2000). *Modeling Survival Data: Extending the Cox
 #' Model*. Springer.
-#' @seealso [clogitGPU()], [use_cuda()], [survivalGPU_sitrep()]
+#' @seealso [clogitGPU()], [bootstrap()], [use_cuda()], [survivalGPU_sitrep()]
 #' @examplesIf survivalGPU:::python_ready()
 #' library(survival)
 #' fit <- coxphGPU(Surv(time, status) ~ age + sex + ph.ecog, data = lung, device = "cpu")

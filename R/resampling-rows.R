@@ -136,15 +136,6 @@ subject_codes <- function(fit, y, id, frame, call = rlang::caller_env()) {
       call
     )
   }
-  if (inherits(fit, "clogit")) {
-    abort_resampling(
-      c(
-        "{.arg id} is missing: the rows of a matched set are not drawn one by one.",
-        i = "Give {.arg id}, the variable that tells the matched sets."
-      ),
-      call
-    )
-  }
   seq_len(nrow(y)) - 1L
 }
 

@@ -356,6 +356,7 @@ test_that("what cannot be resampled is refused with the reason", {
     bootstrap(1), bootstrap(lm(age ~ sex, lung)),
     bootstrap(coxph(Surv(time, status) ~ ridge(age), lung)),
     bootstrap(coxph(Surv(time, status) ~ age, lung, ties = "exact")),
+    bootstrap(clogit(case ~ induced + strata(stratum), infert, method = "efron")),
     bootstrap(coxph(Surv(time, status) ~ 1, lung)),
     bootstrap(coxph(Surv(time, status) ~ tt(age), lung, tt = function(x, t, ...) x * t)),
     bootstrap(coxph(Surv(futime, event) ~ age, states, id = id)),
