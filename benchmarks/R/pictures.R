@@ -39,7 +39,10 @@ speed_picture <- function(frame) {
       hjust = -0.4, size = 3.2
     ) +
     ggplot2::scale_x_log10(expand = ggplot2::expansion(mult = c(0.05, 0.12))) +
-    ggplot2::labs(x = "times as fast as survival (median and range of pairs)", y = NULL) +
+    ggplot2::labs(
+      x = "times as fast as survival (median and range of pairs; of replicates, extrapolated)",
+      y = NULL
+    ) +
     ggplot2::theme_minimal(base_size = 11)
 }
 

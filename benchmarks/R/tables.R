@@ -106,6 +106,8 @@ time_cell <- function(engine) {
 duration <- function(seconds) {
   if (seconds < 1) {
     paste(two_digits(seconds * 1000), "ms")
+  } else if (seconds > 7200) {
+    paste(two_digits(seconds / 3600), "h")
   } else {
     paste(two_digits(seconds), "s")
   }
