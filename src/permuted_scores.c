@@ -1,8 +1,11 @@
 /*
- * Score statistics of permuted covariates, right-censored data.
+ * Score statistics of permuted covariates.
  *
  * Risks and hazards are those of the null model and stay as they are: a permutation takes
- * one pass over the rows, from the last risk set to the first. LANES permutations share a
+ * one pass over the rows. In right-censored data it goes from the last risk set to the first,
+ * which grows row by row. In (start, stop] data rows are summed by group, which enters the
+ * risk sets, seen from the last, at its last event time and leaves them before its first.
+ * LANES permutations share a
  * pass, one to a lane of the vector registers, so that rows are read and event times are
  * recognised once for all of them.
  */
@@ -30,8 +33,9 @@ typedef struct {
 } PermutedTerm;
 
 typedef struct {
-    int64_t n, n_times, n_subjects, n_terms, n_strata, n_replicates, n_threads;
+    int64_t n, n_times, n_groups, n_subjects, n_terms, n_strata, n_replicates, n_threads;
     const int64_t *group_offsets, *event_strata;
+    const int64_t *group_lo, *group_hi; /* (start, stop] data, else NULL */
     const int32_t *subject_of_row; /* n, or NULL where row i is subject i */
     const int32_t *offsets, *members; /* of the strata within which to permute: draws.h */
     const int32_t *donors;            /* n_replicates x n_subjects, or NULL to draw them */
@@ -50,23 +54,32 @@ typedef struct {
     double *x;       /* BLOCK_ROWS x q: the permuted values of a block of rows */
     double *sums;    /* q x n_loads */
     double *squares; /* q x q */
-    double *at_risk; /* q: sum over the risk set */
+    double *at_risk; /* q: sum over the risk set, or over a group */
     double *tied;    /* q: sum over the tied events */
+    double *changes; /* n_times x 2 q, (start, stop] data: of the two above */
 } Lanes;
 
-INLINE int64_t lanes_size(int64_t q, int64_t n_loads)
+/* Numbers, but for x, that start as 0. */
+INLINE int64_t sums_size(const PermutedRows *rows, int64_t q, int64_t n_loads)
 {
-    return LANES * (q * BLOCK_ROWS + q * n_loads + q * q + 2 * q);
+    return LANES * (q * n_loads + q * q + 2 * q + (rows->group_hi ? 2 * q * rows->n_times : 0));
 }
 
-INLINE void set_lanes(Lanes *lanes, double *memory, int64_t q, int64_t n_loads)
+INLINE int64_t lanes_size(const PermutedRows *rows, int64_t q, int64_t n_loads)
+{
+    return LANES * q * BLOCK_ROWS + sums_size(rows, q, n_loads);
+}
+
+INLINE void set_lanes(const PermutedRows *rows, Lanes *lanes, double *memory, int64_t q,
+                      int64_t n_loads)
 {
     lanes->x = memory;
     lanes->sums = lanes->x + LANES * q * BLOCK_ROWS;
     lanes->squares = lanes->sums + LANES * q * n_loads;
     lanes->at_risk = lanes->squares + LANES * q * q;
     lanes->tied = lanes->at_risk + LANES * q;
-    memset(lanes->sums, 0, (size_t)(LANES * (q * n_loads + q * q + 2 * q)) * sizeof(double));
+    lanes->changes = lanes->tied + LANES * q;
+    memset(lanes->sums, 0, (size_t)sums_size(rows, q, n_loads) * sizeof(double));
 }
 
 /* The values of rows first .. first + size - 1 under each lane's permutation. */
@@ -103,7 +116,8 @@ INLINE void pass_event_time(const double *restrict table, int64_t q, int tied, c
     const double scale = table[0], a = table[1] * scale * scale;
     const double b = table[2] * scale * scale, c = table[3] * scale * scale;
     for (int64_t j = 0; j < q; j++) {
-        const double *restrict sj = lanes->at_risk + j * LANES, *restrict ej = lanes->tied + j * LANES;
+        const double *restrict sj = lanes->at_risk + j * LANES;
+        const double *restrict ej = lanes->tied + j * LANES;
         for (int64_t l = 0; l <= j; l++) {
             const double *restrict sl = lanes->at_risk + l * LANES;
             const double *restrict el = lanes->tied + l * LANES;
@@ -115,7 +129,7 @@ INLINE void pass_event_time(const double *restrict table, int64_t q, int tied, c
         }
     }
     if (tied)
-        for (int64_t j = 0; j < q * LANES; j++) lanes->tied[j] = 0.0;
+        for (int64_t i = 0; i < q * LANES; i++) lanes->tied[i] = 0.0;
 }
 
 INLINE void add_row(const PermutedTerm *term, int64_t row, const double *restrict x, int64_t q,
@@ -144,23 +158,73 @@ INLINE void add_row(const PermutedTerm *term, int64_t row, const double *restric
     }
 }
 
+/* Whether event time k is the first of its stratum. */
+INLINE int starts_stratum(const PermutedRows *rows, int64_t k)
+{
+    return k == 0 || rows->event_strata[k - 1] != rows->event_strata[k];
+}
+
+INLINE void reset(double *restrict lanes, int64_t q)
+{
+    for (int64_t i = 0; i < q * LANES; i++) lanes[i] = 0.0;
+}
+
+/* A group's sums to the event times between which it is at risk. */
+INLINE void leave_group(const PermutedRows *rows, int64_t group, int64_t q, int tied,
+                        const Lanes *lanes)
+{
+    const int64_t lo = rows->group_lo[group], width = 2 * q * LANES;
+    double *restrict enters = lanes->changes + (rows->group_hi[group] - 1) * width;
+    for (int64_t i = 0; i < q * LANES; i++) enters[i] += lanes->at_risk[i];
+    if (!starts_stratum(rows, lo)) {
+        double *restrict leaves = lanes->changes + (lo - 1) * width;
+        for (int64_t i = 0; i < q * LANES; i++) leaves[i] -= lanes->at_risk[i];
+    }
+    reset(lanes->at_risk, q);
+    if (!tied) return;
+    for (int64_t i = 0; i < q * LANES; i++) enters[q * LANES + i] += lanes->tied[i];
+    reset(lanes->tied, q);
+}
+
+INLINE void leave_event_time(const PermutedRows *rows, const PermutedTerm *term, int64_t k,
+                             int64_t q, int tied, const Lanes *lanes)
+{
+    pass_event_time(term->tables + 4 * k, q, tied, lanes);
+    if (starts_stratum(rows, k)) reset(lanes->at_risk, q);
+}
+
+/* (start, stop] data: the event times, after all groups. */
+INLINE void pass_changes(const PermutedRows *rows, const PermutedTerm *term, int64_t q, int tied,
+                         const Lanes *lanes)
+{
+    for (int64_t k = rows->n_times - 1; k >= 0; k--) {
+        const double *restrict changes = lanes->changes + k * 2 * q * LANES;
+        for (int64_t i = 0; i < q * LANES; i++) lanes->at_risk[i] += changes[i];
+        if (tied)
+            for (int64_t i = 0; i < q * LANES; i++) lanes->tied[i] = changes[q * LANES + i];
+        leave_event_time(rows, term, k, q, tied, lanes);
+    }
+}
+
 INLINE void pass_rows(const PermutedRows *rows, const PermutedTerm *term,
                       const int32_t *const *donors, int64_t q, int64_t n_loads, int tied,
                       const Lanes *lanes)
 {
-    int64_t k = rows->n_times - 1;
+    int64_t group = rows->n_groups - 1;
     for (int64_t end = rows->n; end > 0; end -= BLOCK_ROWS) {
         const int64_t first = end > BLOCK_ROWS ? end - BLOCK_ROWS : 0;
         gather_values(rows, term, first, end - first, donors, lanes->x);
         for (int64_t row = end - 1; row >= first; row--) {
             add_row(term, row, lanes->x + (row - first) * q * LANES, q, n_loads, tied, lanes);
-            if (row != rows->group_offsets[k]) continue;
-            pass_event_time(term->tables + 4 * k, q, tied, lanes);
-            if (k > 0 && rows->event_strata[k - 1] != rows->event_strata[k])
-                for (int64_t j = 0; j < q * LANES; j++) lanes->at_risk[j] = 0.0;
-            k--;
+            if (row != rows->group_offsets[group]) continue;
+            if (rows->group_hi)
+                leave_group(rows, group, q, tied, lanes);
+            else /* right-censored: the group is that of an event time */
+                leave_event_time(rows, term, group, q, tied, lanes);
+            group--;
         }
     }
+    if (rows->group_hi) pass_changes(rows, term, q, tied, lanes);
 }
 
 VECTORISED static void pass_term(const PermutedRows *rows, const PermutedTerm *term,
@@ -170,7 +234,7 @@ VECTORISED static void pass_term(const PermutedRows *rows, const PermutedTerm *t
     const int tied = term->tied_risk != NULL;
     const int64_t left = rows->n_replicates - start;
     Lanes lanes;
-    set_lanes(&lanes, memory, q, n_loads);
+    set_lanes(rows, &lanes, memory, q, n_loads);
     /* the usual sizes as constants, for the compiler to unroll */
     if (q == 1 && n_loads == 1 && !tied)
         pass_rows(rows, term, donors, 1, 1, 0, &lanes);
@@ -207,7 +271,9 @@ static void work_off(void *context, int64_t worker)
     char *scratch = work->scratch + worker * work->scratch_size;
     int32_t *drawn = (int32_t *)scratch;
     double *memory = (double *)(scratch + drawn_size(rows));
-    for (int64_t task; (task = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < work->n_tasks;) {
+    for (;;) {
+        const int64_t task = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
+        if (task >= work->n_tasks) return;
         const int64_t start = task * LANES;
         const int32_t *donors[LANES];
         for (int b = 0; b < LANES; b++) {
@@ -231,7 +297,8 @@ int permuted_scores(const PermutedRows *rows, int64_t base, int64_t first)
                  .n_tasks = (rows->n_replicates + LANES - 1) / LANES};
     int64_t memory = rows->donors ? 0 : permutation_scratch(rows->n_subjects);
     for (int64_t t = 0; t < rows->n_terms; t++) {
-        int64_t size = lanes_size(rows->terms[t].q, rows->terms[t].n_loads) * (int64_t)sizeof(double);
+        const PermutedTerm *term = rows->terms + t;
+        const int64_t size = lanes_size(rows, term->q, term->n_loads) * (int64_t)sizeof(double);
         if (size > memory) memory = size;
     }
     int64_t n_workers = rows->n_threads < work.n_tasks ? rows->n_threads : work.n_tasks;

@@ -121,11 +121,12 @@ def test_refits_are_fits_of_permuted_data(statistic, counting):
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("counting", [False, True])
 @pytest.mark.parametrize(
     ("n", "n_times", "n_strata"), [(20, 30, 2), (60, 1, 1), (60, 7, 3), (400, 300, 1), (900, 40, 5)]
 )
-def test_the_kernel_equals_pytorch(n, n_times, n_strata, ties, monkeypatch):
-    rows, subjects = equal_weights(make_rows(n, n, 4, n_times, n_strata, False)), np.arange(n)
+def test_the_kernel_equals_pytorch(n, n_times, n_strata, counting, ties, monkeypatch):
+    rows, subjects = equal_weights(make_rows(n, n, 4, n_times, n_strata, counting)), np.arange(n)
     if n_strata == 1:
         rows, subjects = with_subjects(rows, n)
     terms = {"a": np.array([0]), "b": np.array([1, 2])}
@@ -137,6 +138,21 @@ def test_the_kernel_equals_pytorch(n, n_times, n_strata, ties, monkeypatch):
     plain = PermutationTest(*arguments)
     assert plain._engine._compiled is None
     np.testing.assert_allclose(plain.drawn(3, 4, 19), drawn, rtol=1e-9)
+
+
+def test_risks_of_many_magnitudes_are_left_to_pytorch():
+    rows = equal_weights(make_rows(6, 200, 2, 30, 1, counting=True))
+    rows = replace(rows, offset=20 * rows.offset)
+    columns = [0]
+    terms = {"a": np.array(columns)}
+    test = PermutationTest(rows.data(), np.arange(200), terms, "efron", CONTROL)
+    assert test._engine._compiled is None
+    donors = test.donors(1, 0, 3)
+    expected = [
+        score_by_definition(permuted_rows(rows, columns, d, np.arange(200)), columns, "efron")
+        for d in donors
+    ]
+    np.testing.assert_allclose(test.statistics(donors)[:, 0], expected, rtol=AGREES)
 
 
 def test_devices_agree(device):

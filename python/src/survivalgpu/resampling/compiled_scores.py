@@ -1,4 +1,4 @@
-"""Score statistics of permuted covariates by the compiled kernel, right-censored data."""
+"""Score statistics of permuted covariates by the compiled kernel."""
 
 from __future__ import annotations
 
@@ -23,16 +23,30 @@ _TERM_POINTERS = (
     "sums",
     "squares",
 )
-_ROW_NUMBERS = "n", "n_times", "n_subjects", "n_terms", "n_strata", "n_replicates", "n_threads"
+_ROW_NUMBERS = (
+    "n",
+    "n_times",
+    "n_groups",
+    "n_subjects",
+    "n_terms",
+    "n_strata",
+    "n_replicates",
+    "n_threads",
+)
 _ROW_POINTERS = (
     "group_offsets",
     "event_strata",
+    "group_lo",
+    "group_hi",
     "subject_of_row",
     "offsets",
     "members",
     "donors",
     "terms",
 )
+# In (start, stop] data groups are taken from the risk sets that they leave: beyond this ratio
+# of totals that would cost more digits than a statistic needs.
+_LARGEST_SPREAD = 1e6
 
 
 class _Term(ctypes.Structure):
@@ -81,7 +95,9 @@ class CompiledScores:
     def suits(scores: Sequence[NullScore]) -> bool:
         """Whether the kernel can do them."""
         kernels = kernels_for(*[score.values for score in scores])
-        return kernels is not None and not scores[0].risks.risk_sets.counting
+        if kernels is None or not scores[0].risks.risk_sets.counting:
+            return kernels is not None
+        return all(_spread(score) <= _LARGEST_SPREAD for score in scores)
 
     def drawn(self, base: int, first: int, number: int) -> np.ndarray:
         """Statistics ``(number, T)`` of replicates ``first`` and following."""
@@ -104,6 +120,7 @@ class CompiledScores:
         rows = _Rows(
             n=sets.n_used,
             n_times=sets.n_event_times,
+            n_groups=sets.n_groups,
             n_subjects=self._scores[0].values.shape[0],
             n_terms=len(self._scores),
             n_strata=0 if strata is None else strata.n_strata,
@@ -111,6 +128,8 @@ class CompiledScores:
             n_threads=n_threads(),
             group_offsets=pointer(sets.group_offsets),
             event_strata=pointer(sets.event_strata),
+            group_lo=pointer(sets.group_lo) if sets.counting else None,
+            group_hi=pointer(sets.group_hi) if sets.counting else None,
             subject_of_row=pointer(self._subject_of_row),
             offsets=None if strata is None else pointer(strata.offsets),
             members=None if strata is None else pointer(strata.members),
@@ -135,6 +154,16 @@ class CompiledScores:
         }
         addresses = {name: pointer(array) for name, array in arrays.items()}
         return _Term(q=score.values.shape[1], n_loads=score.loads.shape[1], **addresses)
+
+
+def _spread(score: NullScore) -> float:
+    """Largest ratio of the total risks of two risk sets of one stratum."""
+    sets, total = score.risks.risk_sets, score.risks.total[:, 0]
+    largest = total.new_zeros(sets.n_strata)
+    least = torch.full_like(largest, torch.inf)
+    largest.scatter_reduce_(0, sets.event_strata, total, "amax")
+    least.scatter_reduce_(0, sets.event_strata, total, "amin")
+    return float((largest / least).max())
 
 
 def _event_tables(score: NullScore) -> Tensor:
