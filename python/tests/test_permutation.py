@@ -165,13 +165,14 @@ def test_devices_agree(device):
 
 
 def test_batches_and_threads_do_not_matter():
-    rows = equal_weights(make_rows(9, 500, 3, 20, 3, counting=False))
+    n = 8000
+    rows = equal_weights(make_rows(9, n, 3, 20, 3, counting=False))
     terms = {"a": np.array([0]), "b": np.array([1, 2])}
-    test = PermutationTest(rows.data(), np.arange(500), terms, "efron", CONTROL)
-    whole = test.drawn(1, 0, 37)
+    test = PermutationTest(rows.data(), np.arange(n), terms, "efron", CONTROL)
+    whole = test.drawn(1, 0, 41)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    parts = [test.drawn(1, 0, 13), test.drawn(1, 13, 24)]
+    parts = [test.drawn(1, 0, 21), test.drawn(1, 21, 20)]
     torch.set_num_threads(before)
     assert np.array_equal(whole, np.concatenate(parts))
 

@@ -61,16 +61,19 @@ def log_chi_square_tail(statistic: np.ndarray, df: np.ndarray) -> np.ndarray:
         At least 1, of a shape that broadcasts.
     """
     a, x = np.broadcast_arrays(np.asarray(df) / 2.0, np.asarray(statistic) / 2.0)
-    a, x = torch.from_numpy(a.copy()), torch.from_numpy(x.copy())
     far = x > 500.0 + 10.0 * a
-    series, term = torch.ones_like(x), torch.ones_like(x)
-    for number in range(1, 20):
-        term = term * (a - number) / x
-        series += term
-    beyond = (a - 1) * torch.log(x) - x - torch.lgamma(a) + torch.log(series)
-    beyond = torch.where(torch.isinf(x), -torch.inf, beyond)
-    near = torch.log(torch.special.gammaincc(a, torch.where(far, torch.ones_like(x), x)))
-    return torch.where(far, beyond, near).numpy()
+    within = torch.from_numpy(np.where(far, 1.0, x))
+    near = torch.special.gammaincc(torch.from_numpy(a.copy()), within).numpy()
+    # the logarithms are NumPy's: PyTorch's wake its threads even for a few numbers
+    with np.errstate(divide="ignore", invalid="ignore"):
+        series, term = np.ones_like(x), np.ones_like(x)
+        for number in range(1, 20):
+            term = term * (a - number) / x
+            series += term
+        gamma = torch.lgamma(torch.from_numpy(a.copy())).numpy()
+        beyond = (a - 1) * np.log(x) - x - gamma + np.log(series)
+        beyond = np.where(np.isinf(x), -np.inf, beyond)
+        return np.where(far, beyond, np.log(near))
 
 
 def two_sided_normal_tail(z: np.ndarray) -> np.ndarray:

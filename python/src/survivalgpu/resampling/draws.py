@@ -27,6 +27,7 @@ from survivalgpu.resampling.random_bits import (
     uniforms,
 )
 from survivalgpu.resampling.shuffle import Shuffle, SubjectStrata, subject_strata
+from survivalgpu.threads import threads_for
 
 _LARGEST_SEED = 2**53
 # Random bits that PyTorch's route holds at once.
@@ -82,7 +83,8 @@ def bootstrap_counts(
     kernels = kernels_for(counts)
     if kernels is not None:
         tables = [None] * 3 if groups is None else [pointer(groups.codes), *groups.pointers()]
-        check(kernels.draw_counts(*size, *tables, pointer(counts), n_threads()))
+        with threads_for(counts.numel()):
+            check(kernels.draw_counts(*size, *tables, pointer(counts), n_threads()))
         return counts.numpy()
 
     def draw(bits: Tensor) -> Tensor:
@@ -128,7 +130,8 @@ def exponential_weights(
     size = base, first, n_replicates, n_subjects
     kernels = kernels_for(weights)
     if kernels is not None:
-        check(kernels.draw_exponentials(*size, pointer(weights), n_threads()))
+        with threads_for(weights.numel()):
+            check(kernels.draw_exponentials(*size, pointer(weights), n_threads()))
     else:
         _fill_columns(weights, size, exponentials)
     weights = weights.cpu()
@@ -178,7 +181,8 @@ def permuted_subjects(
     if kernels is not None:
         tables = [0, None, None] if strata is None else [strata.n_strata, *strata.pointers()]
         arguments = base, first, n_replicates, n_subjects, *tables, pointer(donors)
-        check(kernels.draw_permutations(*arguments, n_threads()))
+        with threads_for(donors.numel()):
+            check(kernels.draw_permutations(*arguments, n_threads()))
         return donors
     shuffle = Shuffle.of(n_subjects, strata, donors.device)
     for start, bits in _blocks((base, first, n_replicates, n_subjects), donors.device):

@@ -34,6 +34,7 @@ from survivalgpu.resampling.random_bits import PERMUTATION, base_of
 from survivalgpu.resampling.refits import TermRefits
 from survivalgpu.resampling.shuffle import SubjectStrata, subject_strata
 from survivalgpu.risk_sets import build_risk_sets
+from survivalgpu.threads import threads_for
 
 # Bytes that the terms of one test may take: more are to be tested one after another.
 _MEMORY = 1 << 29
@@ -80,42 +81,50 @@ class PermutationTest:
         strata: np.ndarray | None = None,
         statistic: str = "score",
     ) -> None:
-        check_statistic(statistic)
-        self.statistic, self.terms = statistic, dict(terms)
-        device = data.x.device
-        codes = torch.as_tensor(np.asarray(subjects, dtype=np.int64), device=device)
-        self.n_subjects = int(codes.max()) + 1
-        first_row = first_places(codes, self.n_subjects)
-        classes = exchange_classes(codes, data.strata, strata, self.n_subjects)
-        check_weights(data.weights, codes, classes)
+        self.statistic, self.terms = check_statistic(statistic), dict(terms)
+        self._n_rows = data.stop.numel()
+        codes = torch.as_tensor(np.asarray(subjects, dtype=np.int64), device=data.x.device)
+        with threads_for(data.x.numel()):
+            self._order_subjects(data, codes, strata)
+            self._engine = self._prepare(data, codes, ties, control)
+
+    def _order_subjects(self, data: CoxData, subjects: Tensor, strata: np.ndarray | None) -> None:
+        """Check who may change places, and put subjects in the order of the risk sets.
+
+        It is the order in which their rows are read.
+        """
+        self.n_subjects = int(subjects.max()) + 1
+        self._first_row = first_places(subjects, self.n_subjects)
+        classes = exchange_classes(subjects, data.strata, strata, self.n_subjects)
+        check_weights(data.weights, subjects, classes)
         for name, columns in self.terms.items():
-            check_constant(name, data.x, columns, codes, first_row)
-        order = build_risk_sets(data.stop, data.event, data.start, data.strata).order
-        # subjects are permuted in the order of the risk sets, in which their rows are read
-        self._subject_at = torch.argsort(first_places(codes[order], self.n_subjects), stable=True)
+            check_constant(name, data.x, columns, subjects, self._first_row)
+        self._order = build_risk_sets(data.stop, data.event, data.start, data.strata).order
+        first_sorted = first_places(subjects[self._order], self.n_subjects)
+        self._subject_at = torch.argsort(first_sorted, stable=True)
         self._place_of = torch.argsort(self._subject_at)
         at = self._subject_at.cpu().numpy()
-        self._strata = subject_strata(None if classes is None else classes[at], at.size, device)
-        values = {
-            name: data.x[first_row[self._subject_at]][:, torch.as_tensor(columns, device=device)]
-            for name, columns in self.terms.items()
-        }
-        if statistic == "score":
-            scores = [
-                null_score(data, values[name], columns, ties, control)
-                for name, columns in self.terms.items()
-            ]
-            self._engine: _ScoreEngine | _RefitEngine = _ScoreEngine(
-                scores, self._place_of[codes[order]], self._strata
-            )
-        else:
-            refits = [
-                TermRefits(
-                    data, values[name], columns, self._place_of[codes], ties, control, statistic
-                )
-                for name, columns in self.terms.items()
-            ]
-            self._engine = _RefitEngine(refits, self._strata)
+        by_place = None if classes is None else classes[at]
+        self._strata = subject_strata(by_place, at.size, data.x.device)
+
+    def _prepare(
+        self, data: CoxData, subjects: Tensor, ties: str, control: NewtonControl
+    ) -> _ScoreEngine | _RefitEngine:
+        """Fit the null models."""
+        places = self._place_of[subjects]
+        first_row = self._first_row[self._subject_at]
+        terms = [
+            (data.x[first_row][:, torch.as_tensor(columns, device=data.x.device)], columns)
+            for columns in self.terms.values()
+        ]
+        if self.statistic == "score":
+            scores = [null_score(data, values, columns, ties, control) for values, columns in terms]
+            return _ScoreEngine(scores, places[self._order], self._strata)
+        refits = [
+            TermRefits(data, values, columns, places, ties, control, self.statistic)
+            for values, columns in terms
+        ]
+        return _RefitEngine(refits, self._strata)
 
     @property
     def df(self) -> np.ndarray:
@@ -135,11 +144,13 @@ class PermutationTest:
             ``(B, m)``: the subject whose values each subject is given.
         """
         given = torch.as_tensor(np.asarray(donors, dtype=np.int64), device=self._place_of.device)
-        return self._engine.given(self._place_of[given[:, self._subject_at]])
+        with threads_for(given.shape[0] * self._n_rows):
+            return self._engine.given(self._place_of[given[:, self._subject_at]])
 
     def drawn(self, seed: int, first: int, number: int) -> np.ndarray:
         """Statistics ``(number, T)`` of the permutations ``first`` (from 0) and following."""
-        return self._engine.drawn(check_seed(seed), first, number)
+        with threads_for(number * self._n_rows):
+            return self._engine.drawn(check_seed(seed), first, number)
 
     def donors(self, seed: int, first: int, number: int) -> np.ndarray:
         """The permutations of :meth:`drawn`, ``(number, m)``."""

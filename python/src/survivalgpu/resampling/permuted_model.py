@@ -18,7 +18,6 @@ from survivalgpu.resampling.p_values import permutation_p_values
 from survivalgpu.resampling.permutation import PermutationTest, terms_at_once
 from survivalgpu.resampling.subjects import constant_labels, seed_or_drawn, subject_codes
 from survivalgpu.settings import Settings
-from survivalgpu.threads import threads_for
 from survivalgpu.validation import check_count
 
 _BATCH = 64
@@ -153,14 +152,13 @@ def permute_model(
     data = replace(data, x=data.x[:, torch.as_tensor(kept, device=data.x.device)])
     names, observed, null = list(terms), [], []
     together = terms_at_once(*data.x.shape)
-    with threads_for(data.x.numel()):
-        for first in range(0, len(names), together):
-            some = {name: terms[name] for name in names[first : first + together]}
-            test = PermutationTest(
-                data, codes, some, settings.ties, settings.control, groups, plan.statistic
-            )
-            observed.append(test.observed())
-            null.append(_drawn(test, seed, plan.n_permutations))
+    for first in range(0, len(names), together):
+        some = {name: terms[name] for name in names[first : first + together]}
+        test = PermutationTest(
+            data, codes, some, settings.ties, settings.control, groups, plan.statistic
+        )
+        observed.append(test.observed())
+        null.append(_drawn(test, seed, plan.n_permutations))
     statistic, permuted = np.concatenate(observed), np.concatenate(null, axis=1)
     df = np.array([len(columns) for columns in terms.values()])
     p = permutation_p_values(statistic, permuted, df)
