@@ -29,7 +29,7 @@
 #' On simulated cohorts (3000 of 400 right-censored patients; 2000 of 250 patients with
 #' several events in (start, stop] rows; two coefficients, 999 resamples of patients), the four
 #' intervals of level 95% contained the true coefficient in 94.2% to 95.6% of the cohorts, the
-#' interval of Wald, robust where patients have several rows, in 94.3% to 95.3%.
+#' interval of Wald, robust where patients have several rows, in 94.25% to 95.27%.
 #'
 #' @param object A fit of [coxphGPU()], or what [bootstrap()] returned.
 #' @param parm Names or numbers of coefficients, or names of what `statistic` returned; all
