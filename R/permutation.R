@@ -25,6 +25,9 @@
 #' statistics so made hold their level in large samples also where the censoring depends on
 #' the term (Neuhaus 1993). `print()` says which case it is.
 #'
+#' Statistics use the model's own variance, also where a subject has several events: that these
+#' depend on each other is in the permutation distribution, since subjects are permuted whole.
+#'
 #' Case weights must be equal among subjects that change places: give the weights as `strata`
 #' to permute among subjects of equal weight. A main effect is refused while its interaction
 #' stays in the model: test both jointly. The donor's product with a covariate is then

@@ -112,6 +112,24 @@ test_that("subjects are permuted with all their rows", {
   expect_equal(by_id$null, test$null)
 })
 
+test_that("subjects with a row in each stratum change places with all others", {
+  skip_if_no_python()
+  data <- bladder
+  subject <- match(data$id, unique(data$id))
+  donors <- draw_donors(max(subject), 3)
+  fit <- coxph(Surv(stop, event) ~ rx + size + strata(enum), data, cluster = id)
+  test <- permutation_test(fit, c("rx", "size"), permutations = donors)
+  expected <- apply(donors, 2, function(d) {
+    survival_score(
+      Surv(stop, event) ~ rx + size + strata(enum), Surv(stop, event) ~ size + strata(enum),
+      permute_data(data, "rx", d, subject)
+    )
+  })
+  expect_equal(test$null[, "rx"], expected, tolerance = 1e-8)
+  drawn <- permutation_test(fit, "rx", R = 5, seed = 1)
+  expect_identical(drawn$n_subjects, 85L)
+})
+
 test_that("all orders of a small sample give the exact test", {
   skip_if_no_python()
   data <- data.frame(time = 1:5, status = 1, x = c(1, 1, 0, 0, 0))
