@@ -59,6 +59,11 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
     "draw_exponentials": (_INT, [*[_LONG] * 4, _POINTER, _INT]),
     "draw_permutations": (_INT, [*[_LONG] * 5, *[_POINTER] * 3, _INT]),
     "permuted_scores": (_INT, [_POINTER, _LONG, _LONG]),
+    "artificial_covariates": (
+        None,
+        [*[_POINTER] * 5, *[_LONG] * 3, _POINTER, _POINTER, _LONG, _POINTER, _LONG, _INT],
+    ),
+    "rows_by_number": (None, [_POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
     "inversion_sums": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _POINTER, _INT]),
 }
 
