@@ -25,7 +25,7 @@ _FIRST = 0xBF58476D1CE4E5B9 - 2**64
 _SECOND = 0x94D049BB133111EB - 2**64
 
 # What the draws are for: different purposes, independent draws.
-BOOTSTRAP, BAYESIAN, PERMUTATION = 1, 2, 3
+BOOTSTRAP, BAYESIAN, PERMUTATION, COHORT = 1, 2, 3, 4
 
 
 def mix(z: Tensor) -> Tensor:
@@ -50,6 +50,12 @@ def random_bits(base: int, first: int, n_replicates: int, n: int, device: torch.
     replicates = torch.arange(first + 1, first + n_replicates + 1, device=device)
     keys = mix(replicates * _GAMMA + base)
     return mix(torch.arange(1, n + 1, device=device) * _GAMMA + keys[:, None])
+
+
+def bits_at(base: int, replicate: int, places: Tensor) -> Tensor:
+    """``(m,)`` int64: those of :func:`random_bits` of one replicate at ``(m,)`` places from 0."""
+    key = mix(torch.tensor(replicate + 1, device=places.device) * _GAMMA + base)
+    return mix((places + 1) * _GAMMA + key)
 
 
 def uniforms(bits: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Simulated cohorts whose hazard depends on the history of an exposure."""
