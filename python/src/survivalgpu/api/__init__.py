@@ -38,6 +38,8 @@ from survivalgpu.api.permutation import (
     terms_at_once,
 )
 from survivalgpu.api.residuals import cox_schoenfeld_residuals, cox_score_residuals, cox_zph
+from survivalgpu.api.simulation import draw_subjects, shape_of_weights, simulate_cohort
+from survivalgpu.api.wce import fit_wce
 
 __all__ = [
     "bootstrap_fits",
@@ -50,12 +52,14 @@ __all__ = [
     "cox_score_residuals",
     "cox_zph",
     "device_report",
+    "draw_subjects",
     "drawn_statistics",
     "evaluate_cox_likelihood",
     "expected_events",
     "factor_information",
     "fit_cox",
     "fit_exact",
+    "fit_wce",
     "frequency_fits",
     "given_statistics",
     "hazard_steps",
@@ -64,6 +68,8 @@ __all__ = [
     "permutation_test",
     "replicate_hazards",
     "resolve_device",
+    "shape_of_weights",
+    "simulate_cohort",
     "survival_curves",
     "terms_at_once",
 ]

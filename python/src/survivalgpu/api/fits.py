@@ -75,16 +75,20 @@ def fit_cox(
         uncentred=uncentred,
         residuals=bool(resid),
     )
+    return {**fit_as_survivals(fit, counting, int(iter_max)), **_numbers_by_row(fit, into)}
+
+
+def fit_as_survivals(fit: Any, counting: bool, iter_max: int) -> dict[str, Any]:
+    """A fit's first problem, as :func:`fit_cox` describes it, without its numbers by row."""
     return {
         "coefficients": fit.coefficients[0],
-        "var": _survival_variance(fit, counting, int(iter_max)),
+        "var": _survival_variance(fit, counting, iter_max),
         "loglik": fit.loglik[0],
         "score": float(fit.score_test[0]),
         "iter": int(fit.newton.iterations[0]),
         "flag": _flags(fit.newton, counting),
         "u": fit.score_vector[0],
         "means": fit.means,
-        **_numbers_by_row(fit, into),
     }
 
 
@@ -124,17 +128,9 @@ def fit_exact(
         residuals=bool(resid),
     )
     ran_out = fit.newton.status[0] == RAN_OUT
-    return {
-        "coefficients": fit.coefficients[0],
-        "var": _survival_variance(fit, counting, int(iter_max)),
-        "loglik": fit.loglik[0],
-        "score": float(fit.score_test[0]),
-        "iter": int(fit.newton.iterations[0]),
-        "flag": 1000 if ran_out else int(fit.newton.rank[0]),
-        "u": fit.score_vector[0],
-        "means": fit.means,
-        **_numbers_by_row(fit, into),
-    }
+    flag = 1000 if ran_out else int(fit.newton.rank[0])
+    numbers = fit_as_survivals(fit, counting, int(iter_max))
+    return {**numbers, "flag": flag, **_numbers_by_row(fit, into)}
 
 
 @plain
