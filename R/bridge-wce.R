@@ -1,29 +1,49 @@
 # Calls of the Python core for weighted cumulative exposure: see R/bridge.R.
 
-# One fit for each number of knots: see wce_rows() for `rows` and `spells`.
-fit_wce_models <- function(rows, spells, nknots, cutoff, constrained, ties, device, control) {
-  device <- resolve_device(device)
+# list(fits =, models =): a fit for each number of knots, see wce_rows() for `rows` and
+# `spells`, and with `keep` what wce_resampler() takes. That is Python's: for the time of one
+# bootstrap only, never a part of a result.
+fit_wce_models <- function(rows, spells, options, control, keep) {
+  device <- resolve_device(options$device)
   result <- call_python("fit the weighted cumulative exposure model", function(api) {
     api$fit_wce(
       rows = python_follow_up(rows),
       spells = if (!is.null(spells)) python_columns(spells),
-      n_knots = numpy_vector(as.integer(nknots)),
-      cutoff = as.integer(cutoff),
-      constrained = constrained,
-      ties = ties,
+      n_knots = numpy_vector(as.integer(options$nknots)),
+      cutoff = as.integer(options$cutoff),
+      constrained = if (is.character(options$constrained)) tolower(options$constrained),
+      ties = options$ties,
       device = device,
       iter_max = as.integer(control$iter.max),
       eps = as.double(control$eps),
-      toler_chol = as.double(control$toler.chol)
+      toler_chol = as.double(control$toler.chol),
+      keep = keep
     )
   })
-  lapply(result$models, function(model) {
+  fits <- lapply(result$fits, function(model) {
     fit <- plain_fit(model, length(model$coefficients), rows = NULL)
     fit$knots <- as.double(model$knots)
     fit$basis <- model$basis
     fit$first <- as.integer(model$first)
     fit
   })
+  list(fits = fits, models = result$models)
+}
+
+# The resamples of one of the models, numbered from 1: see bootstrap_resampler().
+wce_resampler <- function(models, model, start, seed) {
+  made <- call_python("prepare the bootstrap", function(api) {
+    api$wce_resampler(models, as.integer(model) - 1L, numpy_vector(start), as.double(seed))
+  })
+  list(resampler = made$resampler, batch_size = as.integer(made$batch_size))
+}
+
+# Sums of the values of subjects over the first `number` resamples.
+drawn_totals <- function(seed, number, values) {
+  drawn <- call_python("draw subjects", function(api) {
+    api$drawn_totals(as.double(seed), as.integer(number), numpy_vector(as.double(values)))
+  })
+  as.double(drawn$totals)
 }
 
 python_follow_up <- function(rows) {

@@ -3,15 +3,23 @@
 #' @details
 #' With the weight function \eqn{w} of the model, the log hazard ratio of the doses \eqn{x}
 #' against the doses \eqn{y} is \eqn{\sum_u w(u) (x_u - y_u)}, equation (8) of Sylvestre and
-#' Abrahamowicz (2009). Its standard error is that of a linear combination of coefficients; the
-#' interval is symmetric on the log scale. It takes the number of knots as given.
+#' Abrahamowicz (2009).
+#'
+#' The interval `"wald"` is the estimate plus and minus normal quantiles of its standard error,
+#' that of a linear combination of coefficients, on the log scale; it takes the model as given.
+#' The others are those of a bootstrap, see [confint()][confint.coxphGPU], on the log scale, by
+#' the model that each resample chose or, with `reselect = FALSE` or `allres = TRUE`, by the
+#' model in question.
 #'
 #' @param object A fit made by [wceGPU()].
 #' @param exposed,unexposed Doses of the last days, the current day first: as many as the
 #'   cutoff, or a matrix with such a history in each row. One history is compared with all
 #'   of the other argument.
 #' @param allres Whether to give the hazard ratio by each model and not by the best only.
-#' @param conf.int Level of the confidence interval.
+#' @param conf.int Level of the confidence interval, by default that of the fit.
+#' @param type `"wald"`, `"percentile"`, `"basic"` or `"normal"`; by default `"percentile"`
+#'   with a bootstrap and `"wald"` without.
+#' @param reselect Whether each resample goes by the model that it chose.
 #' @param ... Ignored.
 #' @return A matrix with the columns `HR`, `lower` and `upper` and one row per history, or with
 #'   `allres = TRUE` per model and history.
@@ -27,21 +35,18 @@ HR <- function(object, ...) { # nolint: object_name_linter.
 #' @rdname HR
 #' @export
 HR.wceGPU <- function(object, exposed, unexposed = 0 * exposed, # nolint: object_name_linter.
-                      allres = FALSE, conf.int = 0.95, ...) { # nolint: object_name_linter.
+                      allres = FALSE, conf.int = object$confint, # nolint: object_name_linter.
+                      type = NULL, reselect = TRUE, ...) {
   contrast <- contrast_of(
     history_matrix(exposed, "exposed", ncol(object$WCEmat)),
     history_matrix(unexposed, "unexposed", ncol(object$WCEmat))
   )
-  if (!is_one_number(conf.int) || conf.int <= 0 || conf.int >= 1) {
-    abort_argument("conf.int", "it must be a number between 0 and 1.", rlang::current_env())
-  }
-  z <- stats::qnorm((1 + conf.int) / 2)
+  check_interval_level(conf.int, "conf.int")
+  check_flag(reselect, "reselect")
+  type <- wce_interval_type(object, type)
   by_model <- lapply(chosen_models(object, allres), function(model) {
-    log_hr <- log_hazard_ratios(object, contrast, model)
-    ratios <- exp(cbind(
-      HR = log_hr$estimate, lower = log_hr$estimate - z * log_hr$se,
-      upper = log_hr$estimate + z * log_hr$se
-    ))
+    ratios <- exp(contrast_limits(object, contrast, model, conf.int, type, reselect && !allres))
+    colnames(ratios)[1L] <- "HR"
     if (allres || !is.null(rownames(contrast))) {
       rownames(ratios) <- trimws(paste(
         if (allres) names(object$knotsmat)[model], rownames(contrast)
@@ -50,6 +55,42 @@ HR.wceGPU <- function(object, exposed, unexposed = 0 * exposed, # nolint: object
     ratios
   })
   do.call(rbind, by_model)
+}
+
+wce_interval_type <- function(fit, type, call = rlang::caller_env()) {
+  if (is.null(type)) {
+    return(if (is.null(fit$bootstrap)) "wald" else "percentile")
+  }
+  type <- rlang::arg_match0(
+    type, c("wald", "percentile", "basic", "normal"),
+    arg_nm = "type", error_call = call
+  )
+  if (type != "wald" && is.null(fit$bootstrap)) {
+    abort_argument(
+      "type", "the fit has no bootstrap.", call,
+      remedy = "Fit it with {.arg nbootstraps}, or take {.val wald}."
+    )
+  }
+  type
+}
+
+# Estimates and limits of the log hazard ratios of histories: a matrix, one row for each.
+contrast_limits <- function(fit, contrast, model, level, type, reselect) {
+  log_hr <- log_hazard_ratios(fit, contrast, model)
+  limits <- if (type == "wald") {
+    reach <- stats::qnorm((1 + level) / 2) * log_hr$se
+    cbind(log_hr$estimate - reach, log_hr$estimate + reach)
+  } else {
+    resampled <- tcrossprod(weights_of_resamples(fit, model, reselect), contrast)
+    t(vapply(seq_along(log_hr$estimate), FUN.VALUE = numeric(2L), function(i) {
+      interval_of(resampled[, i], log_hr$estimate[[i]], level, type, NA)
+    }))
+  }
+  cbind(estimate = log_hr$estimate, lower = limits[, 1L], upper = limits[, 2L])
+}
+
+weights_of_resamples <- function(fit, model, reselect) {
+  if (reselect) fit$bootstrap$WCEmat else resampled_weights(fit$bootstrap, fit, model)
 }
 
 # Doses as a matrix, one history per row.

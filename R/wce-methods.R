@@ -78,14 +78,16 @@ summary.wceGPU <- function(object, allres = FALSE, ...) {
         list(
           knots = interior_knots(object, model),
           covariates = if (!is.null(object$covariates)) covariate_table(object, model),
-          effect = total_effect(object, model),
+          effect = total_effect(object, model, !allres),
           loglik = object$loglik[model],
           df = nrow(object$vcovmat[[model]]),
           info.criterion = object$info.criterion[model]
         )
       }),
       n = object$n,
-      nevents = object$nevents
+      nevents = object$nevents,
+      level = object$confint,
+      chosen = if (!is.null(object$bootstrap)) choices_of_resamples(object)
     ),
     class = "summary.wceGPU"
   )
@@ -96,9 +98,15 @@ interior_knots <- function(fit, model) {
   knots[seq(5L, length(knots) - 4L)]
 }
 
-# Of a dose of 1 on all days within the cutoff against none.
-total_effect <- function(fit, model) {
-  log_hazard_ratios(fit, matrix(1, 1L, ncol(fit$WCEmat)), model)
+# Log hazard ratio of a dose of 1 on all days within the cutoff against none, with limits.
+total_effect <- function(fit, model, reselect) {
+  all_days <- matrix(1, 1L, ncol(fit$WCEmat))
+  contrast_limits(fit, all_days, model, fit$confint, wce_interval_type(fit, NULL), reselect)[1L, ]
+}
+
+# How many resamples chose each model.
+choices_of_resamples <- function(fit) {
+  rlang::set_names(tabulate(fit$bootstrap$best, length(fit$est)), names(fit$est))
 }
 
 #' @rdname wce-methods
@@ -116,10 +124,10 @@ print.summary.wceGPU <- function(x, digits = max(3L, getOption("digits") - 3L), 
         digits = digits, P.values = TRUE, has.Pvalue = TRUE, signif.legend = FALSE
       )
     }
-    effect <- model$effect
+    effect <- formatC(exp(model$effect), digits = digits, format = "g")
     cat(
-      "Dose of 1 on all days against none: log hazard ratio ",
-      format(effect$estimate, digits = digits), ", se ", format(effect$se, digits = digits),
+      "Dose of 1 on all days against none: hazard ratio ", effect[["estimate"]], " (",
+      100 * x$level, "% ", effect[["lower"]], " to ", effect[["upper"]], ")",
       "\nLog partial likelihood ", format(model$loglik, digits = digits + 4L), " on ",
       model$df, " df, ", x$criterion, " ", format(model$info.criterion, digits = digits + 4L),
       "\n",
@@ -127,6 +135,10 @@ print.summary.wceGPU <- function(x, digits = max(3L, getOption("digits") - 3L), 
     )
   }
   cat("\nn= ", x$n, " subjects, number of events= ", x$nevents, "\n", sep = "")
+  if (!is.null(x$chosen)) {
+    counts <- toString(paste(names(x$chosen), x$chosen))
+    cat("Models chosen by the resamples: ", counts, "\n", sep = "")
+  }
   invisible(x)
 }
 

@@ -1,6 +1,6 @@
 # Fits of the core as the object that WCE() returns.
 
-wce_result <- function(fits, options, covariates, nevents, aic) {
+wce_result <- function(fits, options, covariates, nevents) {
   models <- paste(options$nknots, "knot(s)")
   q <- length(covariates)
   parts <- lapply(fits, wce_model, covariates = covariates)
@@ -8,7 +8,7 @@ wce_result <- function(fits, options, covariates, nevents, aic) {
   rows <- function(name) do.call(rbind, by_model(name))
   loglik <- vapply(parts, `[[`, 0, "loglik")
   size <- lengths(by_model("est")) + q
-  criterion <- -2 * loglik + size * if (aic) 2 else log(nevents)
+  criterion <- -2 * loglik + size * criterion_penalty(options$aic, nevents)
   in_a_row <- function(x) matrix(x, nrow = 1L, dimnames = list(NULL, models))
   curves <- rows("curve")
   colnames(curves) <- paste0("t", seq_len(ncol(curves)))
@@ -28,13 +28,16 @@ wce_result <- function(fits, options, covariates, nevents, aic) {
     covariates = covariates,
     constrained = options$constrained,
     nevents = nevents,
-    aic = aic,
+    aic = options$aic,
     info.criterion = in_a_row(criterion),
     analysis = "Cox",
     basis = rlang::set_names(lapply(fits, `[[`, "basis"), models),
     iter = rlang::set_names(vapply(fits, `[[`, 0L, "iter"), models)
   ))
 }
+
+# Of a parameter: BIC counts events (Volinsky and Raftery 2000).
+criterion_penalty <- function(aic, nevents) if (aic) 2 else log(nevents)
 
 # One model's coefficients with their names: covariates first, then the artificial ones.
 wce_model <- function(fit, covariates) {

@@ -35,6 +35,15 @@
 #' with `aic = TRUE` the smallest AIC. `print()`, `summary()`, `plot()`, `logLik()` and [HR()]
 #' are of the best model, unless told otherwise.
 #'
+#' # Bootstrap
+#' With `nbootstraps`, subjects are drawn with replacement, each with its whole history, and all
+#' models are fitted to each resample, as `WCE()` fits the data frame in which the rows of a
+#' subject stand as often as it was drawn, under numbers of their own. Each resample chooses its
+#' own best model, so that [HR()], [plot()][plot.wceGPU] and `summary()` account for the choice
+#' of `nknots`; they can also keep to one. Which subjects are drawn depends on the seed and the
+#' number of the resample only. A resample in which no model converges is `NA`, and one warning
+#' counts them.
+#'
 #' @param data A data frame with the rows of follow-up (start, stop] of all subjects. The
 #'   rows of a subject follow one another without a gap, in any order; the last ends with the
 #'   event or with censoring.
@@ -49,6 +58,10 @@
 #' @param covariates Names of the columns of numeric covariates, or `NULL`.
 #' @param controls Arguments of [survival::coxph.control()] as a list, or `NULL`.
 #' @param ... Must be empty.
+#' @param nbootstraps Number of resamples of subjects; 0 for none.
+#' @param batchsize Number of resamples fitted at a time; 0 chooses by time and memory.
+#' @param confint Level of the confidence intervals of the methods.
+#' @param seed A whole number from 0; `NULL` draws one by R's generator.
 #' @param weights Name of the column of positive case weights, or `NULL`.
 #' @param exposures `NULL`, or a data frame of spells with the columns `id`, `start`, `stop`
 #'   and `dose`, or those named by the arguments `id`, `start`, `stop` and `expos`. `expos` is
@@ -66,7 +79,10 @@
 #'   \item{covariates, constrained, aic, analysis}{the arguments}
 #'   \item{nevents}{the number of events}
 #'   and, beyond those of WCE, `basis` (the \eqn{B_j(u)} of each model, a list), `n` (subjects),
-#'   `iter` (Newton steps), `ties` and `call`.
+#'   `iter` (Newton steps), `confint`, `ties` and `call`; and with `nbootstraps` the list
+#'   `bootstrap` of `coefficients` (a matrix for each model), `loglik`, `info.criterion` and
+#'   `status` (resamples by models), `best` (the number of the model chosen by each resample),
+#'   `WCEmat` (its weight function), `nevents`, `nbootstraps` and `seed`.
 #' @section Errors:
 #' Of class `survivalGPU_error`, they name the argument, what was found and what to do: a cutoff
 #' longer than follow-up, overlapping or gapped rows, times that are not whole days, missing
@@ -101,7 +117,8 @@ wceGPU <- function( # nolint: object_name_linter.
     data, analysis = "Cox", nknots, cutoff, constrained = FALSE, aic = FALSE,
     MatchedSet = NULL, id, event, start, stop, expos, # nolint: object_name_linter.
     covariates = NULL, controls = NULL, ...,
-    weights = NULL, exposures = NULL, ties = c("efron", "breslow"), device = NULL) {
+    nbootstraps = 0, batchsize = 0, confint = 0.95, seed = NULL, weights = NULL,
+    exposures = NULL, ties = c("efron", "breslow"), device = NULL) {
   rlang::check_dots_empty()
   user_call <- sys.call()
   check_flag(aic, "aic")
@@ -111,9 +128,11 @@ wceGPU <- function( # nolint: object_name_linter.
     nknots = knot_numbers(nknots),
     cutoff = whole_number(cutoff, "cutoff"),
     constrained = constraint(constrained),
+    aic = aic,
     ties = ties,
     device = requested_device(device)
   )
+  resampling <- wce_resampling(nbootstraps, batchsize, confint, seed)
   control <- cox_controls(controls)
   columns <- list(
     id = required_name(id), event = required_name(event), start = required_name(start),
@@ -122,16 +141,19 @@ wceGPU <- function( # nolint: object_name_linter.
   if (!is.null(exposures)) columns$expos <- if (!missing(expos)) expos
   columns <- Filter(Negate(is.null), columns)
   checked <- wce_rows(data, columns, covariates, weights, exposures)
-  fits <- with_call(user_call, {
-    fit_wce_models(
-      checked$rows, checked$spells, options$nknots, options$cutoff,
-      if (is.character(options$constrained)) tolower(options$constrained),
-      ties, options$device, control
+  result <- with_call(user_call, {
+    made <- fit_wce_models(
+      checked$rows, checked$spells, options, control, resampling$nbootstraps > 0
     )
+    for (text in wce_warnings(made$fits, options$nknots, control)) warning(text)
+    fitted <- wce_result(made$fits, options, covariates, sum(checked$rows$event))
+    if (resampling$nbootstraps > 0) {
+      fitted$bootstrap <- wce_bootstrap(fitted, made$models, checked$rows, resampling)
+    }
+    fitted
   })
-  for (text in wce_warnings(fits, options$nknots, control)) warning(text)
-  result <- wce_result(fits, options, covariates, sum(checked$rows$event), aic)
   result$n <- checked$subjects
+  result$confint <- confint
   result$ties <- ties
   result$call <- match.call()
   structure(result, class = c("wceGPU", "WCE"))

@@ -8,11 +8,13 @@ from exposures import follow_up_columns, make_histories
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survivalgpu.api import drawn_totals
 from survivalgpu.errors import InvalidArgumentError
+from survivalgpu.resampling.bootstrap import BootstrapDraws
 from survivalgpu.wce import artificial_covariates
 from survivalgpu.wce import follow_up as follow_up_module
 from survivalgpu.wce.follow_up import follow_up, ranks_of_days, rows_at_risk, rows_by_number
-from survivalgpu.wce.models import check_cutoff, dose_changes, fit_models
+from survivalgpu.wce.models import ExposureModels, check_cutoff, dose_changes
 from survivalgpu.wce.weight_basis import weight_basis
 
 CPU = torch.device("cpu")
@@ -39,7 +41,8 @@ def fitted(columns, histories, x, device="cpu", **options):
     followed = follow_up(*columns)
     changes = dose_changes(followed, None, spells_of(histories), torch.device(device))
     bases = [weight_basis(12, 1), weight_basis(12, 2, "right")]
-    return list(fit_models(followed, changes, bases, x, **options))
+    models = ExposureModels(followed, changes, bases, x, **options)
+    return [models.fit(basis) for basis in bases]
 
 
 def assert_same_fits(ours, theirs, tolerance=1e-10):
@@ -111,6 +114,30 @@ def test_fits_equal_coxph_on_artificial_covariates(r, ties, weighted, device):
         assert relative_difference(fit.loglik[0], theirs["loglik"]) < 1e-10
 
 
+def test_replicates_are_fits_of_the_drawn_subjects():
+    columns, histories, x, _ = problem(8, 80)
+    followed = follow_up(*columns)
+    spells = spells_of(histories)
+    bases = [weight_basis(12, 1)]
+    models = ExposureModels(followed, dose_changes(followed, None, spells, CPU), bases, x)
+    resampler = models.resampler(bases[0], models.fit(bases[0]).coefficients[0], 5)
+    fits, copies = resampler.fit(2, 3), resampler.draws.weights(2, 3)
+    for replicate in range(3):
+        drawn = np.repeat(np.arange(80), copies[:, replicate])
+        rows = [np.flatnonzero(columns[0] == subject) for subject in drawn]
+        owners = np.repeat(np.arange(80), [len(own) for own in rows])
+        taken = np.concatenate(rows)
+        own_spells = [np.flatnonzero(histories.subject == subject) for subject in drawn]
+        repeated = {name: spells[name][np.concatenate(own_spells)] for name in spells}
+        repeated["subject"] = np.repeat(np.arange(80), [len(own) for own in own_spells])
+        again = follow_up(owners, *[column[taken] for column in columns[1:]])
+        changes = dose_changes(again, None, repeated, CPU)
+        fit = ExposureModels(again, changes, bases, x[taken]).fit(bases[0])
+        assert fits.status[replicate] == "converged"
+        assert relative_difference(fits.coefficients[replicate], fit.coefficients[0]) < 1e-7
+        assert relative_difference(fits.loglik[replicate], fit.loglik[0, 1]) < 1e-10
+
+
 def test_order_of_rows_and_of_spells_is_of_no_account():
     columns, histories, x, weights = problem(5)
     rng = np.random.default_rng(1)
@@ -142,7 +169,7 @@ def test_doses_of_rows_are_looked_up_in_the_users_order():
         followed = follow_up(*[column[rows] for column in columns])
         taken = spells if of_spells else None
         changes = dose_changes(followed, dose[rows], taken, CPU)
-        return list(fit_models(followed, changes, bases, x[rows]))
+        return [ExposureModels(followed, changes, bases, x[rows]).fit(bases[0])]
 
     in_order = np.arange(subject.size)
     wanted = fit(in_order, True)
@@ -195,3 +222,10 @@ def test_a_cutoff_longer_than_any_history_is_refused():
         check_cutoff(11, followed, None)
     # exposure before follow-up makes a longer history
     check_cutoff(11, followed, {"start": [-1.0, 3.0]})
+
+
+def test_totals_of_resamples_are_sums_over_the_drawn(monkeypatch):
+    values = np.random.default_rng(3).integers(0, 2, 50)
+    counts = BootstrapDraws("ordinary", 9, 50).weights(0, 11)
+    monkeypatch.setattr("survivalgpu.api.wce._DRAWS", 150)
+    np.testing.assert_array_equal(drawn_totals(9, 11, values)["totals"], values @ counts)

@@ -102,7 +102,7 @@ test_that("plot() draws the weights and the band of the delta method", {
     expect_no_error(plot(fit, conf.int = NULL, ylim = c(-1, 1)))
   })
   expect_gt(file.size(drawn), 4000)
-  band <- weight_band(fit, 1L, 0.95)
+  band <- weight_band(fit, 1L, 0.95, "pointwise", "wald", FALSE)
   expect_identical(dim(band), c(30L, 2L))
   at_seven <- HR(fit, replace(numeric(30), 7, 1))
   expect_equal(unname(exp(band[7, ])), unname(at_seven[1, c("lower", "upper")]))

@@ -39,7 +39,7 @@ from survivalgpu.api.permutation import (
 )
 from survivalgpu.api.residuals import cox_schoenfeld_residuals, cox_score_residuals, cox_zph
 from survivalgpu.api.simulation import draw_subjects, shape_of_weights, simulate_cohort
-from survivalgpu.api.wce import fit_wce
+from survivalgpu.api.wce import drawn_totals, fit_wce, wce_resampler
 
 __all__ = [
     "bootstrap_fits",
@@ -54,6 +54,7 @@ __all__ = [
     "device_report",
     "draw_subjects",
     "drawn_statistics",
+    "drawn_totals",
     "evaluate_cox_likelihood",
     "expected_events",
     "factor_information",
@@ -72,4 +73,5 @@ __all__ = [
     "simulate_cohort",
     "survival_curves",
     "terms_at_once",
+    "wce_resampler",
 ]

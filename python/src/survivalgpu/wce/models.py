@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from survivalgpu.coxph import CoxData, CoxFit, fit_coxph
 from survivalgpu.device import as_tensor
 from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.newton import NewtonControl
+from survivalgpu.resampling.bootstrap import BootstrapDraws, Resampler
+from survivalgpu.resampling.replicates import Replicates
 from survivalgpu.wce.artificial_covariates import artificial_covariates
 from survivalgpu.wce.dose_changes import (
     DoseChanges,
@@ -22,7 +23,6 @@ from survivalgpu.wce.dose_changes import (
 )
 from survivalgpu.wce.follow_up import (
     FollowUp,
-    RowsAtRisk,
     rows_at_risk,
 )
 from survivalgpu.wce.weight_basis import WeightBasis
@@ -75,17 +75,8 @@ def dose_changes(
     return changes_from_spells(*columns, rows.n_subjects)
 
 
-def fit_models(
-    rows: FollowUp,
-    changes: DoseChanges,
-    bases: Sequence[WeightBasis],
-    covariates: np.ndarray,
-    weights: np.ndarray | None = None,
-    uncentred: np.ndarray | None = None,
-    ties: str = "efron",
-    control: NewtonControl | None = None,
-) -> Iterator[CoxFit]:
-    """Fit a Cox model on the covariates and the artificial covariates of each basis.
+class ExposureModels:
+    """Cox models of one data set on its covariates and on weighted cumulative exposure.
 
     Parameters
     ----------
@@ -101,45 +92,75 @@ def fit_models(
         ``(n,)`` case weights in the user's order of rows.
     uncentred : ndarray, optional
         ``(q,)`` bool, see :func:`survivalgpu.coxph.fit_coxph`.
-    ties, control
-        See :func:`survivalgpu.coxph.fit_coxph`.
-
-    Yields
-    ------
-    CoxFit
-        Coefficients of the ``q`` covariates, then of the ``J`` artificial ones.
+    ties : {"efron", "breslow"}
+        Treatment of tied event times.
+    control : NewtonControl, optional
+        Iterations and tolerances; survival's defaults.
     """
-    device = changes.days.device
-    at_risk = rows_at_risk(rows, device)
-    source = at_risk.row
-    if rows.order is not None:
-        source = torch.from_numpy(rows.order).to(device)[source]
-    n_covariates = covariates.shape[1]
-    widest = n_covariates + max(basis.values.shape[1] for basis in bases)
-    # one matrix for all models: memory that is fresh costs more than what fills it
-    x = torch.empty(source.numel(), widest, dtype=torch.float64, device=device)
-    x[:, :n_covariates] = as_tensor(covariates, device)[source]
-    case_weights = None if weights is None else as_tensor(weights, device)[source]
-    left_alone = np.zeros(n_covariates, bool) if uncentred is None else uncentred
-    for basis in bases:
-        width = n_covariates + basis.values.shape[1]
-        artificial = x[:, n_covariates:width]
-        artificial_covariates(changes, basis.cumulated, at_risk.subject, at_risk.day, artificial)
-        yield fit_coxph(
-            _cox_data(x[:, :width], at_risk, case_weights),
-            ties,
-            control=control,
-            uncentred=np.concatenate([left_alone, np.zeros(basis.values.shape[1], bool)]),
+
+    def __init__(
+        self,
+        rows: FollowUp,
+        changes: DoseChanges,
+        bases: Sequence[WeightBasis],
+        covariates: np.ndarray,
+        weights: np.ndarray | None = None,
+        uncentred: np.ndarray | None = None,
+        ties: str = "efron",
+        control: NewtonControl | None = None,
+    ) -> None:
+        device = changes.days.device
+        self.bases, self.n_subjects = tuple(bases), rows.n_subjects
+        self._changes, self._ties, self._control = changes, ties, control or NewtonControl()
+        self._at_risk = rows_at_risk(rows, device)
+        source = self._at_risk.row
+        if rows.order is not None:
+            source = torch.from_numpy(rows.order).to(device)[source]
+        self._n_covariates = q = covariates.shape[1]
+        widest = q + max(basis.values.shape[1] for basis in bases)
+        # one matrix for all models: memory that is fresh costs more than what fills it
+        self._x = torch.empty(source.numel(), widest, dtype=torch.float64, device=device)
+        self._x[:, :q] = as_tensor(covariates, device)[source]
+        self._weights = None if weights is None else as_tensor(weights, device)[source]
+        self._uncentred = np.zeros(q, dtype=bool) if uncentred is None else uncentred
+
+    def fit(self, basis: WeightBasis) -> CoxFit:
+        """Fit one model: coefficients of the ``q`` covariates, then of the ``J`` artificial."""
+        return fit_coxph(
+            self._data(basis),
+            self._ties,
+            control=self._control,
+            uncentred=self._left_alone(basis),
             residuals=False,
         )
 
+    def resampler(self, basis: WeightBasis, start: np.ndarray, seed: int) -> Resampler:
+        """Bootstrap of subjects of one model, from its estimate ``start`` ``(q + J,)``."""
+        replicates = Replicates(
+            self._data(basis),
+            self._at_risk.subject.cpu().numpy(),
+            self._ties,
+            self._control,
+            start,
+            self._left_alone(basis),
+        )
+        # subjects who are at risk at no event are drawn too
+        return Resampler(replicates, BootstrapDraws("ordinary", seed, self.n_subjects))
 
-def _cox_data(x: Tensor, at_risk: RowsAtRisk, weights: Tensor | None) -> CoxData:
-    """The rows of a fit: each is at risk at one event time, whose number is its time."""
-    return CoxData(
-        x=x,
-        start=at_risk.number,
-        stop=at_risk.number + 1.0,
-        event=at_risk.event,
-        weights=weights,
-    )
+    def _data(self, basis: WeightBasis) -> CoxData:
+        """The rows of a model: each is at risk at one event time, whose number is its time."""
+        at_risk, width = self._at_risk, self._n_covariates + basis.values.shape[1]
+        artificial = self._x[:, self._n_covariates : width]
+        artificial_covariates(
+            self._changes, basis.cumulated, at_risk.subject, at_risk.day, artificial
+        )
+        return CoxData(
+            x=self._x[:, :width],
+            start=at_risk.number,
+            stop=at_risk.number + 1.0,
+            event=at_risk.event,
+            weights=self._weights,
+        )
+
+    def _left_alone(self, basis: WeightBasis) -> np.ndarray:
+        return np.concatenate([self._uncentred, np.zeros(basis.values.shape[1], dtype=bool)])
