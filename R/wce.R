@@ -145,7 +145,7 @@ wceGPU <- function( # nolint: object_name_linter.
     made <- fit_wce_models(
       checked$rows, checked$spells, options, control, resampling$nbootstraps > 0
     )
-    for (text in wce_warnings(made$fits, options$nknots, control)) warning(text)
+    for (text in wce_warnings(made$fits, options$nknots, control)) warning(text, call. = FALSE)
     fitted <- wce_result(made$fits, options, covariates, sum(checked$rows$event))
     if (resampling$nbootstraps > 0) {
       fitted$bootstrap <- wce_bootstrap(fitted, made$models, checked$rows, resampling)

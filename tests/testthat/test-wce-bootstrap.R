@@ -141,7 +141,7 @@ test_that("what cannot be resampled is said", {
   expect_error(resampled_fit(2, confint = 95), "confint.*between 0 and 1", class = refused)
   expect_error(HR(resampled_fit(0), rep(1, 30), type = "basic"), "no bootstrap", class = refused)
   few <- as_spells(wce_reference()$data)
-  few$Event[few$Id > 20] <- 0
+  few$Event[few$Id > 10] <- 0
   warnings <- capture_warnings(
     fit <- fit_wce(few, nknots = 1, cutoff = 30, nbootstraps = 30, seed = 1)
   )
