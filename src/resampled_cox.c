@@ -15,6 +15,8 @@
 
 #include "lane_moments.h"
 
+/* Fewer workers take more time, not more memory. */
+#define MOST_MEMORY ((int64_t)1 << 30)
 /* Memory is aligned to, and a multiple of, the longest vector. */
 #define LONGEST (SIDE_BY_SIDE * sizeof(double))
 
@@ -44,8 +46,9 @@ static int64_t memory_of_worker(const CoxData *data)
 int cox_resampled(Resampled *job)
 {
     int64_t n_workers = job->data->n_threads < job->n_tasks ? job->data->n_threads : job->n_tasks;
-    if (n_workers < 1) n_workers = 1;
     job->memory_size = memory_of_worker(job->data);
+    if (n_workers > MOST_MEMORY / job->memory_size) n_workers = MOST_MEMORY / job->memory_size;
+    if (n_workers < 1) n_workers = 1;
     char *memory = malloc((size_t)(n_workers * job->memory_size) + LONGEST);
     if (!memory) return 1;
     job->memory = memory + LONGEST - (uintptr_t)memory % LONGEST;

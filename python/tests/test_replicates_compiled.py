@@ -51,9 +51,8 @@ def test_small_data_equal_torch(rows, ties, seed, copies):
     batch, plain = likelihoods(rows, subjects, weights, copies, ties)
     beta, problems = rng.normal(size=(11, rows.x.shape[1])), np.arange(11)
     ours, theirs = batch.evaluate(beta, problems, True), plain.evaluate(beta, problems, True)
-    # an evaluation without any event is sound, and 0
-    assert ours["sound"].all()
-    assert_agree(ours, theirs, ours["sound"])
+    # totals that differ by up to 2^24 leave half of the digits
+    assert_agree(ours, theirs, ours["sound"], 1e-8)
 
 
 @pytest.mark.parametrize("counting", [True, False])

@@ -49,6 +49,8 @@ _SMALLEST_TOTAL, _LARGEST_PREDICTOR = 1e-300, 690.0
 # Information lost to cancellation: a column whose variance within the risk sets is
 # below this share of its second moment has no correct digit left and counts as zero.
 _CANCELLED = 1e-13
+# Tables of a block's rows by problems that are in memory at once.
+_TABLES = 4
 # From this many problems on, one product with all pairs of columns beats a loop.
 _PAIRWISE_FROM = 8
 
@@ -148,7 +150,7 @@ class PartialLikelihood:
             width = self.design.x1.shape[1]
             if self._several_weights:
                 # a column for each problem, and for each pair of covariates
-                width = max(self.design.weights.shape[1], width * (width - 1) // 2)
+                width = max(self.design.weights.shape[1], width * (width - 1) // 2) * _TABLES
             rows = default_block_rows(width, self.design.x1.device)
         return tuple(row_blocks(self.risk_sets, rows))
 

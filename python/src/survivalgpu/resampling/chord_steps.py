@@ -28,6 +28,8 @@ Evaluate = Callable[[np.ndarray, np.ndarray, bool], Values]
 _NEGLIGIBLE = 1e-9
 # A single contraction better than this may be luck.
 _BEST_CONTRACTION = 1e-4
+# Contractions near a maximum are smaller, unless steps are nothing but rounding.
+_CLOSING_IN, _ROUNDED = 0.3, 1e-10
 # Beyond this contraction the information is evaluated again.
 _SLOW = 0.05
 _MOST_EVALUATIONS = 15
@@ -74,13 +76,13 @@ class _Climb:
         self.pivots = np.zeros((n_problems, p)) if first is None else first.pivots.copy()
 
     def take_information(
-        self, which: np.ndarray, information: np.ndarray, rank: int, tolerance: float
+        self, which: np.ndarray, information: np.ndarray, kept: np.ndarray, tolerance: float
     ) -> None:
-        """Factor the information of some problems; those of another rank stop."""
+        """Factor the information of some problems; those with other redundant columns stop."""
         factors = generalised_cholesky(information, tolerance)
         self.factor[which], self.pivots[which] = factors.factor, factors.pivots
         self.has_own[which] = True
-        self.running[which[factors.rank != rank]] = False
+        self.running[which[((factors.pivots != 0) != kept).any(axis=1)]] = False
 
     def take_step(self, which: np.ndarray, loglik: np.ndarray, score: np.ndarray) -> None:
         """Move on from where some problems were evaluated, or stop."""
@@ -92,7 +94,9 @@ class _Climb:
         sound = self.running[which] & np.isfinite(loglik) & np.isfinite(length) & ~fell
         contraction = np.where(length > 0, length / self.length[which], 0.0)
         left = 2.0 * length * np.maximum(contraction, _BEST_CONTRACTION)
-        done = sound & self.has_own[which] & (left < _NEGLIGIBLE)
+        # towards an infinite coefficient steps shrink, too, but all by the same factor
+        closing_in = (contraction < _CLOSING_IN) | (length < _ROUNDED)
+        done = sound & self.has_own[which] & closing_in & (left < _NEGLIGIBLE)
         self.wants_information[which] = ~self.has_own[which] | (contraction > _SLOW)
         self.beta[which] += np.where(sound[:, None], step, 0.0)
         # the last step is not looked at again: a parabola's rise
@@ -107,7 +111,7 @@ def climb(
     evaluate: Evaluate,
     start: np.ndarray,
     first: GeneralisedCholesky | None,
-    rank: int,
+    kept: np.ndarray,
     toler_chol: float,
 ) -> Climbed:
     """Maximise ``b`` log-likelihoods from ``start`` ``(b, p)``.
@@ -122,8 +126,8 @@ def climb(
         ``(b, p)``.
     first : GeneralisedCholesky or None
         ``b`` factored matrices close to the information at the start; evaluated where None.
-    rank : int
-        Rank of the information that is expected of every problem.
+    kept : ndarray
+        ``(p,)`` bool, the columns that are redundant in no problem.
     toler_chol : float
         Tolerance for singular columns.
     """
@@ -138,7 +142,7 @@ def climb(
                     continue
                 loglik, score, information = evaluate(state.beta[which], which, wanted)
                 if information is not None:
-                    state.take_information(which, information, rank, toler_chol)
+                    state.take_information(which, information, kept, toler_chol)
                 state.take_step(which, loglik, score)
             if not state.running.any():
                 break

@@ -31,6 +31,8 @@ INFINITE, SINGULAR, NO_EVENTS = "infinite", "singular", "no events"
 # and a batch be interrupted.
 _BATCH_ROWS = {"cpu": 3e8, "cuda": 2e9}
 _MOST_REPLICATES = 4096
+# An estimate at which the information is this share of that at 0 is on its way to infinity.
+_FLAT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ReplicateFits:
         ``(B,)`` int.
     status : ndarray
         ``(B,)`` of str: "converged", "ran out" (of iterations), "infinite" (a coefficient, by
-        survival's rule), "singular" (a column is redundant that is not in the full
+        survival's rule), "singular" (other columns are redundant than in the full
         sample), "no events" or "not finite".
     """
 
@@ -100,20 +102,33 @@ class Replicates:
             self._subject_of_row = torch.as_tensor(subjects, device=order.device)[order]
             self._scale = self._design.scale.cpu().numpy()
             start = np.nan_to_num(np.asarray(start, dtype=np.float64), nan=0.0)
-            self._start = start / self._scale
-            self._full = self._full_sample(compiled)
+            self._start, self._full = self._full_sample(start / self._scale, compiled)
+            self._kept = self._full.pivots[0] != 0
             self._compiled = None
             if compiled and CompiledReplicates.suits(self._design):
                 self._compiled = CompiledReplicates(
                     self._risk_sets, self._design, ties, self._subject_of_row
                 )
 
-    def _full_sample(self, compiled: bool) -> GeneralisedCholesky:
-        """Information of the full sample at its estimate, factored: one matrix."""
+    def _full_sample(
+        self, start: np.ndarray, compiled: bool
+    ) -> tuple[np.ndarray, GeneralisedCholesky]:
+        """Where replicates start, and the full sample's information there, factored.
+
+        Where the full sample has no maximum, its estimate is a place so far out that neither
+        score nor information has digits left; replicates then start from 0.
+        """
         likelihood = PartialLikelihood(self._risk_sets, self._design, self._ties, compiled=compiled)
-        start = torch.as_tensor(self._start[None], device=self._design.x1.device)
-        information = likelihood.evaluate(start).information.cpu().numpy()
-        return generalised_cholesky(information, self._control.toler_chol)
+
+        def information(beta: np.ndarray) -> np.ndarray:
+            at = likelihood.evaluate(torch.as_tensor(beta[None], device=self._design.x1.device))
+            return at.information.cpu().numpy()
+
+        here, at_zero = information(start), information(np.zeros_like(start))
+        left = np.diagonal(here[0]) / np.diagonal(at_zero[0])
+        if (left < _FLAT).any():
+            start, here = np.zeros_like(start), at_zero
+        return start, generalised_cholesky(here, self._control.toler_chol)
 
     def batch_size(self) -> int:
         """Number of replicates that fit the free memory and end within about a second."""
@@ -176,7 +191,7 @@ class Replicates:
             self._climb_by_survivals_rules(likelihood, outcome, stuck)
         fits = outcome.fits()
         fits.coefficients[:] *= self._scale
-        fits.coefficients[:, self._full.pivots[0] == 0] = np.nan
+        fits.coefficients[:, ~self._kept] = np.nan
         return fits
 
     def _climb(
@@ -192,8 +207,7 @@ class Replicates:
         def evaluate(beta: np.ndarray, problems: np.ndarray, information: bool):
             return likelihood.evaluate(beta, which[problems], information)
 
-        rank, tolerance = int(self._full.rank[0]), self._control.toler_chol
-        climbed = climb(evaluate, start, first, rank, tolerance)
+        climbed = climb(evaluate, start, first, self._kept, self._control.toler_chol)
         done = climbed.settled
         outcome.add(which[done], climbed.beta[done], climbed.loglik[done], CONVERGED)
         outcome.iterations[which] += climbed.iterations
@@ -237,7 +251,7 @@ class Replicates:
         """How a replicate ended that was fitted by survival's rules."""
         if result.status[b] != CONVERGED:
             return RAN_OUT if result.status[b] == RAN_OUT else NOT_FINITE
-        if (result.variance[b].diagonal() != 0).sum() < self._full.rank[0]:
+        if ((result.variance[b].diagonal() != 0) != self._kept).any():
             return SINGULAR
         # the rule is one for coefficients of the covariates as they are
         moving = still_moving(
