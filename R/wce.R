@@ -62,7 +62,9 @@
 #' @param batchsize Number of resamples fitted at a time; 0 chooses by time and memory.
 #' @param confint Level of the confidence intervals of the methods.
 #' @param seed A whole number from 0; `NULL` draws one by R's generator.
-#' @param weights Name of the column of positive case weights, or `NULL`.
+#' @param weights Name of the column of positive case weights, or `NULL`. Variances are those of
+#'   the model, which takes weights as numbers of subjects: for others, such as inverse
+#'   probabilities of treatment, take `nbootstraps`.
 #' @param exposures `NULL`, or a data frame of spells with the columns `id`, `start`, `stop`
 #'   and `dose`, or those named by the arguments `id`, `start`, `stop` and `expos`. `expos` is
 #'   then not looked up in `data`.
