@@ -18,6 +18,8 @@ from survivalgpu.kernels import check, compiled_kernels, n_threads, pointer
 from survivalgpu.risk_sets import RiskSets
 
 _SIDE_BY_SIDE = 8
+# Subjects that are packed at once, in the processor's cache.
+_PACKED_ROWS = 1024
 # Bytes that the weights of a batch may take.
 _MEMORY = 600e6
 _MOST_COPIES = 255
@@ -166,13 +168,18 @@ class CompiledBatch:
 
     def _pack(self, problems: np.ndarray) -> _Packed:
         n_subjects, n_all = self._weights.shape
-        chosen = self._weights if problems.size == n_all else self._weights[:, problems]
+        chosen = slice(None) if problems.size == n_all else problems
         n_tasks = -(-problems.size // _SIDE_BY_SIDE)
-        side_by_side = np.zeros((n_subjects, n_tasks * _SIDE_BY_SIDE), dtype=self._type)
-        side_by_side[:, : problems.size] = chosen
         # those of a subject move as one element
         eight = np.dtype((np.void, _SIDE_BY_SIDE * self._type.itemsize))
-        weights = np.ascontiguousarray(side_by_side.view(eight).T).view(self._type)
+        packed = np.empty((n_tasks, n_subjects), dtype=eight)
+        block = np.zeros((_PACKED_ROWS, n_tasks * _SIDE_BY_SIDE), dtype=self._type)
+        for first in range(0, n_subjects, _PACKED_ROWS):
+            rows = self._weights[first : first + _PACKED_ROWS]
+            part = block[: rows.shape[0]]
+            part[:, : problems.size] = rows[:, chosen]
+            packed[:, first : first + _PACKED_ROWS] = part.view(eight).T
+        weights = packed.view(self._type)
         place = np.full(n_all, -1)
         place[problems] = np.arange(problems.size)
         return _Packed(weights.reshape(n_tasks, n_subjects, _SIDE_BY_SIDE), place, problems.size)
