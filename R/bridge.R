@@ -226,24 +226,26 @@ hazard_steps <- function(rows, kind, device) {
 }
 
 # Cumulative baseline hazards, for a risk of 1, at the times of new rows, and their
-# variances if `var` is given: one column per column of `new$times`.
-expected_events <- function(rows, kind, new, var, entry_tables, device) {
+# variances if `var` is given: one column per time in `new$y`. With `coefficients`, the
+# risks of the new rows, in one column.
+expected_events <- function(rows, kind, new, coefficients, var, entry_tables, device) {
   expected <- call_python("compute expected events", function(api) {
     api$expected_events(
       rows = baseline_rows(rows, with_x = !is.null(var)),
       kind = kind,
       new = reticulate::dict(
-        times = numpy_matrix(new$times),
+        y = numpy_matrix(new$y),
         strata = numpy_vector(new$strata),
-        x = if (!is.null(var)) numpy_matrix(new$x),
+        x = numpy_matrix(new$x),
         convert = FALSE
       ),
+      coefficients = numpy_vector(coefficients),
       variance = if (!is.null(var)) numpy_matrix(var),
       entry_tables = entry_tables,
       device = device
     )
   })
-  expected[c("hazard", "variance")]
+  expected[c("hazard", "variance", "risk")]
 }
 
 # Linear predictors of the rows of `x` for each of `terms`, a list of columns, and their
@@ -270,7 +272,7 @@ baseline_rows <- function(rows, with_x) {
     strata = numpy_vector(rows$strata),
     weights = numpy_vector(if (!is.null(rows$weights)) as.double(rows$weights)),
     x = if (with_x) numpy_matrix(rows$x),
-    center = numpy_vector(if (with_x) rows$center),
+    center = numpy_vector(rows$center),
     convert = FALSE
   )
 }

@@ -12,6 +12,19 @@ quick_model_matrix <- function() {
   )
 }
 
+# The design of new rows, without the intercept.
+quick_new_matrix <- function() {
+  model_matrix <- quick_model_matrix()
+  function(terms, frame, contrasts) {
+    design <- fresh(model_matrix)(terms, frame, contr = contrasts)
+    if (inherits(design, "survivalGPU_design")) {
+      select_design_columns(design, keep = c(FALSE, rep(TRUE, sum(unclass(design)$widths))))
+    } else {
+      design[, -1L, drop = FALSE]
+    }
+  }
+}
+
 # Whether the design is an intercept and columns of the model frame `data` as they are.
 is_numeric_design <- function(object, data, ...) {
   factors <- attr(object, "factors")

@@ -9,7 +9,7 @@
 front_end <- NULL
 
 # The functions that coxph() finds, those that a formula finds, model.frame(), and what
-# makes a fit's frame and matrix again.
+# makes a fit's frame and matrix again, or those of new rows.
 make_front_end <- function() {
   list(
     coxph = list(
@@ -28,7 +28,8 @@ make_front_end <- function() {
     formula = list(Surv = quick_Surv(), strata = quick_strata()),
     model_frame = quick_model_frame(),
     fit_frame = quick_fit_frame(),
-    fit_matrix = quick_fit_matrix()
+    fit_matrix = quick_fit_matrix(),
+    new_matrix = quick_new_matrix()
   )
 }
 

@@ -171,7 +171,7 @@ new_rows <- function(object, rows, frame) {
   }
   list(
     y = y,
-    x = stats::model.matrix(terms, frame, contr = object$contrasts)[, -1L, drop = FALSE],
+    x = front_end$new_matrix(terms, frame, object$contrasts),
     strata = group,
     offset = stats::model.offset(frame)
   )
@@ -253,41 +253,49 @@ expected_of_new <- function(object, call, na_action, se, frame) {
     return(NULL)
   }
   rows <- fitted_rows(object)
-  data <- eval(new_frame_call(call, object, na_action), frame)
+  data <- evaluate_front_end(new_frame_call(call, object, na_action), frame)
   new <- new_rows(object, rows, data)
   if (!follows_survival(object, rows, new, se)) {
     return(NULL)
   }
-  of_rows <- events_of(object, rows, new, se, ncol(rows$y) == 3L, device)
+  of_rows <- events_of(
+    object, rows, new, se, ncol(rows$y) == 3L, device, object$coefficients
+  )
   predicted <- list(
     removed = attr(data, "na.action"),
     collapse = stats::model.extract(data, "collapse")
   )
-  c(predicted, new_events(object, rows, new, of_rows))
+  c(predicted, new_events(rows, new, of_rows))
 }
 
-new_events <- function(object, rows, new, of_rows) {
+new_events <- function(rows, new, of_rows) {
   hazard <- of_rows$hazard
   counting <- ncol(hazard) == 2L
   # survival adds the offset to the risk, not to its logarithm
-  centred <- new$x - rep(object$means, each = nrow(new$x))
-  risk <- c(exp(centred %*% object$coefficients) + (new$offset %||% 0))
-  unknown <- is.na(risk) | is.na(hazard[, 1L])
-  events <- list(fit = risk * if (counting) hazard[, 2L] - hazard[, 1L] else hazard[, 1L])
+  risk <- of_rows$risk
+  if (!is.null(new$offset)) risk <- risk + new$offset
+  over <- if (counting) hazard[, 2L] - hazard[, 1L] else hazard
+  events <- list(fit = without_dim(risk * over))
+  unknown <- if (anyNA(events$fit)) is.na(c(risk)) | is.na(hazard[, 1L])
   if (!is.null(of_rows$variance)) {
     # for (start, stop] rows survival takes the risks of the rows of the fit here
     risk <- if (counting) unname(rows$risk)[seq_along(risk)] else risk
-    events$se <- error_of(of_rows$variance, new$strata) * risk
+    events$se <- without_dim(error_of(of_rows$variance, new$strata) * risk)
+  }
+  absent <- if (anyNA(new$strata)) is.na(new$strata)
+  if (is.null(c(unknown, absent))) {
+    return(events)
   }
   lapply(events, function(value) {
     value[unknown] <- NA
-    value[is.na(new$strata)] <- 0
+    value[absent] <- 0
     value
   })
 }
 
-# Hazards of the stratum at the times of the rows `new`, and their variances.
-events_of <- function(object, rows, new, se, entry_tables, device) {
+# Hazards of the stratum at the times of the rows `new`, their variances if asked for, and
+# with `coefficients` the rows' risks without offset.
+events_of <- function(object, rows, new, se, entry_tables, device, coefficients = NULL) {
   groups <- curve_strata(rows$strata)
   if (!is.null(groups$code)) {
     rows$strata <- groups$code
@@ -296,22 +304,15 @@ events_of <- function(object, rows, new, se, entry_tables, device) {
   } else {
     rows$strata <- new$strata <- NULL
   }
-  new$times <- unclass(new$y)[, seq_len(ncol(new$y) - 1L), drop = FALSE]
-  unknown <- is.na(rowSums(new$times))
-  new$times[unknown, ] <- 0
   kind <- if (object$method == "efron") "efron" else "breslow"
-  expected <- expected_events(rows, kind, new, if (se) object$var, entry_tables, device)
-  lapply(expected, function(values) {
-    if (!is.null(values) && any(unknown)) values[unknown, ] <- NA
-    values
-  })
+  expected_events(rows, kind, new, coefficients, if (se) object$var, entry_tables, device)
 }
 
 # The variance over (start, stop] is survival's: a difference of two. Below 0, each
 # stratum's square root warns.
 error_of <- function(variance, strata) {
   if (ncol(variance) == 1L) {
-    return(sqrt(variance[, 1L]))
+    return(without_dim(sqrt(variance)))
   }
   over <- variance[, 2L] - variance[, 1L]
   negative <- which(over < 0)

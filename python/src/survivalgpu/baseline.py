@@ -23,11 +23,13 @@ Breslow's, its variance that of Greenwood: ``v_k = W / (S0 (S0 - W))``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from survivalgpu.compiled_baseline import compiled_increments
 from survivalgpu.design import sorted_copy
 from survivalgpu.interval_sums import StrataLayout
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
@@ -138,40 +140,112 @@ def baseline_tables(rows: BaselineRows, kind: str) -> BaselineTables:
     kind : {"efron", "breslow", "kalbfleisch-prentice"}
         Estimate of the hazard.
     """
+    center = None
+    if rows.x is not None:
+        center = rows.x.mean(0) if rows.center is None else rows.center
+    steps = None
+    if kind != "kalbfleisch-prentice":
+        steps = _compiled_steps(rows, center, kind)
+    if steps is None:
+        steps = _risk_set_steps(rows, center, kind)
+    layout = StrataLayout.from_counts(steps.counts)
+    cumulative = cumulated(steps.increments, layout)
+    log_survival = None
+    if steps.log_factors is not None:
+        log_survival = cumulated(steps.log_factors.unsqueeze(1), layout)[:, 0]
+    return BaselineTables(
+        keys=steps.strata * (steps.times.numel() + 1) + steps.rank + 1,
+        times=steps.times,
+        offsets=offsets_from_counts(steps.counts),
+        increments=steps.increments,
+        hazard=cumulative[:, 0].contiguous(),
+        variance=cumulative[:, 1].contiguous(),
+        mean_hazard=None if center is None else _cumulated_means(steps, layout, center.numel()),
+        center=center,
+        log_factors=steps.log_factors,
+        log_survival=log_survival,
+    )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What the tables are cumulated from, at each of ``K`` event times.
+
+    Attributes
+    ----------
+    times : Tensor
+        ``(T,)`` float64 distinct event times over all strata.
+    rank, strata : Tensor
+        ``(K,)`` int64: place in ``times``, from 0, and stratum.
+    counts : Tensor
+        ``(S,)`` int64 event times of each stratum.
+    increments : Tensor
+        ``(K, 2)``: ``h`` and ``v``.
+    mean_hazard : iterable of Tensor
+        ``(K, q)`` of ``m``, some covariates at a time.
+    log_factors : Tensor or None
+        ``(K,)`` as in :class:`BaselineTables`.
+    """
+
+    times: Tensor
+    rank: Tensor
+    strata: Tensor
+    counts: Tensor
+    increments: Tensor
+    mean_hazard: Iterable[Tensor]
+    log_factors: Tensor | None = None
+
+
+def _compiled_steps(rows: BaselineRows, center: Tensor | None, kind: str) -> _Steps | None:
+    """Steps by the compiled kernel; None where it is not to be asked."""
+    found = compiled_increments(rows, center, kind == "efron")
+    if found is None:
+        return None
+    times, counts, increments = found
+    strata, rank = torch.nonzero(counts, as_tuple=True)
+    increments = increments[strata, rank]
+    return _Steps(
+        times=times,
+        rank=rank,
+        strata=strata,
+        counts=(counts > 0).sum(1),
+        increments=increments[:, :2],
+        mean_hazard=(increments[:, 2:],),
+    )
+
+
+def _risk_set_steps(rows: BaselineRows, center: Tensor | None, kind: str) -> _Steps:
+    """Steps from sums over risk sets, on any device and for any rows."""
     risk_sets = build_risk_sets(rows.stop, rows.event, rows.start, rows.strata)
     sums = _HazardSums(rows, risk_sets, "efron" if kind == "efron" else "breslow")
-    n_strata = risk_sets.n_strata
-    counts = torch.bincount(risk_sets.event_strata, minlength=n_strata)
-    layout = StrataLayout.from_counts(counts)
     increments, s0 = sums.increments()
-    log_factors = log_survival = None
+    log_factors = None
     if kind == "kalbfleisch-prentice":
         rest = s0 - sums.event_weight
         increments[:, 1] = sums.event_weight / (s0 * torch.where(rest > 0, rest, s0))
         log_factors = sums.log_factors()
-        log_survival = cumulated(log_factors.unsqueeze(1), layout)[:, 0]
-    cumulative = cumulated(increments, layout)
-    mean_hazard = center = None
-    if rows.x is not None:
-        center = rows.x.mean(0) if rows.center is None else rows.center
-        n_times, p = risk_sets.n_event_times, rows.x.shape[1]
-        mean_hazard = cumulative.new_empty(n_times + 1, p)
-        for first in range(0, p, _COLUMNS):
-            columns = slice(first, min(first + _COLUMNS, p))
-            mean_hazard[:, columns] = cumulated(sums.mean_hazard(columns, center), layout)
+    p = 0 if center is None else center.numel()
+    blocks = (slice(first, min(first + _COLUMNS, p)) for first in range(0, p, _COLUMNS))
     times, rank = torch.unique(risk_sets.event_times, return_inverse=True)
-    return BaselineTables(
-        keys=risk_sets.event_strata * (times.numel() + 1) + rank + 1,
+    return _Steps(
         times=times,
-        offsets=offsets_from_counts(counts),
+        rank=rank,
+        strata=risk_sets.event_strata,
+        counts=torch.bincount(risk_sets.event_strata, minlength=risk_sets.n_strata),
         increments=increments,
-        hazard=cumulative[:, 0].contiguous(),
-        variance=cumulative[:, 1].contiguous(),
-        mean_hazard=mean_hazard,
-        center=center,
+        mean_hazard=(sums.mean_hazard(columns, center) for columns in blocks),
         log_factors=log_factors,
-        log_survival=log_survival,
     )
+
+
+def _cumulated_means(steps: _Steps, layout: StrataLayout, p: int) -> Tensor:
+    """``M``, ``(K + 1, p)``: one block of covariates after another."""
+    out = steps.increments.new_empty(steps.rank.numel() + 1, p)
+    first = 0
+    for means in steps.mean_hazard:
+        out[:, first : first + means.shape[1]] = cumulated(means, layout)
+        first += means.shape[1]
+    return out
 
 
 def cumulated(values: Tensor, layout: StrataLayout) -> Tensor:

@@ -13,15 +13,12 @@ import torch
 from torch import Tensor
 
 from survivalgpu.design import Design, build_design
-from survivalgpu.kernels import kernels_for, n_threads, pointer
-from survivalgpu.memory import empty
+from survivalgpu.linear_predictions import linear_predictors
 from survivalgpu.newton import NewtonControl, NewtonResult, newton
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
 from survivalgpu.sparse import concatenated_ranges
 from survivalgpu.threads import threads_for
-
-_PREDICTOR_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,8 @@ def _cox_fit(
     coefficients = result.beta * scale
     predictors = martingale = None
     if coefficients.shape[0] == 1:
-        predictors = _linear_predictors(data, coefficients[0], design)
+        beta = torch.as_tensor(coefficients[0], device=data.x.device)
+        predictors = linear_predictors(data.x, beta, design.means, data.offset).cpu().numpy()
         if residuals:
             at = torch.as_tensor(result.beta[0], device=data.x.device)
             martingale = likelihood.martingale(at).cpu().numpy()
@@ -218,26 +216,3 @@ def _scale_row(data: CoxData, risk_sets: RiskSets) -> int | None:
     candidates = risk_sets.order[concatenated_ranges(first, stop)]
     ends = data.stop[candidates]
     return int(candidates[ends == ends.max()].min())
-
-
-def _linear_predictors(data: CoxData, beta: np.ndarray, design: Design) -> np.ndarray:
-    """``(x - means) beta + offset``, column by column so that rounding never varies."""
-    constant = float((torch.as_tensor(beta, device=data.x.device) * design.means).sum())
-    out = empty(data.x.shape[0], device=data.x.device)
-    kernels = kernels_for(data.x, data.offset)
-    if kernels is not None:
-        at = np.ascontiguousarray(beta)
-        arguments = pointer(data.x), *data.x.shape, *data.x.stride(), at.ctypes.data
-        kernels.linear_predictors(
-            *arguments, pointer(data.offset), constant, pointer(out), n_threads()
-        )
-        return out.numpy()
-    for first in range(0, out.numel(), _PREDICTOR_ROWS):
-        rows = slice(first, first + _PREDICTOR_ROWS)
-        total = torch.zeros_like(out[rows])
-        for j, coefficient in enumerate(beta.tolist()):
-            total.add_(data.x[rows, j], alpha=coefficient)
-        if data.offset is not None:
-            total += data.offset[rows]
-        out[rows] = total - constant
-    return out.cpu().numpy()

@@ -10,6 +10,7 @@ from survivalgpu.coxph import CoxData, CoxFit
 from survivalgpu.design import build_design
 from survivalgpu.exact_likelihood import ExactLikelihood
 from survivalgpu.exact_newton import newton_exact
+from survivalgpu.linear_predictions import linear_predictors
 from survivalgpu.newton import NewtonControl
 from survivalgpu.partial_likelihood import PartialLikelihood
 from survivalgpu.risk_sets import build_risk_sets
@@ -89,7 +90,7 @@ def fit_exact_coxph(
             score_vector=result.score_vector / scale,
             newton=result,
             means=means.cpu().numpy(),
-            linear_predictors=_linear_predictors(data, at, means).cpu().numpy(),
+            linear_predictors=linear_predictors(data.x, at, means, data.offset).cpu().numpy(),
             residuals=_breslow_residuals(data, likelihood, at).cpu().numpy() if residuals else None,
         )
 
@@ -103,16 +104,6 @@ def _scale(x: Tensor, centred: Tensor) -> Tensor:
     deviation = x.std(0) if x.shape[0] > 1 else torch.zeros_like(x[0])
     usable = centred & (deviation > 0)
     return torch.where(usable, 1.0 / deviation, torch.ones_like(deviation))
-
-
-def _linear_predictors(data: CoxData, beta: Tensor, means: Tensor) -> Tensor:
-    """``(x - means) beta + offset``, column by column: equal rows must stay equal."""
-    total = torch.zeros(data.x.shape[0], dtype=torch.float64, device=data.x.device)
-    for j in range(beta.numel()):
-        total += data.x[:, j] * beta[j]
-    if data.offset is not None:
-        total += data.offset
-    return total - (means * beta).sum()
 
 
 def _breslow_residuals(data: CoxData, exact: ExactLikelihood, beta: Tensor) -> Tensor:

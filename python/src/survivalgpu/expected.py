@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from survivalgpu.baseline import BaselineTables, quadratic_form
+from survivalgpu.compiled_baseline import compiled_variances
 
 _ELEMENTS = 1 << 20
 
@@ -19,7 +20,8 @@ class NewRows:
     Attributes
     ----------
     times : tuple of Tensor
-        ``(m,)`` float64 each: the end of follow-up, or the entry time and the end.
+        ``(m,)`` float64 each: the end of follow-up, or the entry time and the end. NaN
+        where unknown, and so are then the hazards and variances at both.
     strata : Tensor or None
         ``(m,)`` int64 codes of the fitted rows' strata.
     x : Tensor or None
@@ -56,22 +58,42 @@ def expected_events(
     """
     places = [tables.places(time, rows.strata) for time in rows.times]
     hazards = [tables.hazard[place] for place in places]
-    if variance is None:
-        return hazards, []
-    values, vectors = quadratic_form(variance)
-    rotated = tables.mean_hazard @ vectors
-    n_rows, p = rows.x.shape
-    variances = [torch.empty_like(hazard) for hazard in hazards]
-    block_rows = max(_ELEMENTS // max(p, 1), 1)
-    for first in range(0, n_rows, block_rows):
-        block = slice(first, first + block_rows)
-        x = (rows.x[block] - tables.center) @ vectors
-        for hazard, place, out in zip(hazards, places, variances, strict=True):
-            at = (places[0] if entry_tables else place)[block]
-            d = x * hazard[block].unsqueeze(1) - rotated[at]
-            torch.add(tables.variance[at], d.square_() @ values, out=out[block])
+    variances = []
+    if variance is not None:
+        values, vectors = quadratic_form(variance)
+        form = values, vectors, tables.mean_hazard @ vectors
+        for place in places:
+            at = places[0] if entry_tables else place
+            variances.append(_variances(tables, form, rows.x, place, at))
     if len(variances) == 2:
         # where no event lies between them the two are one number, however it was rounded
         same = places[0] == places[1]
         variances[1] = torch.where(same, variances[0], variances[1])
+    unknown = torch.isnan(rows.times[0] + rows.times[-1])
+    if bool(unknown.any()):
+        for values in (*hazards, *variances):
+            values[unknown] = torch.nan
     return hazards, variances
+
+
+def _variances(
+    tables: BaselineTables,
+    form: tuple[Tensor, Tensor, Tensor],
+    x: Tensor,
+    hazard_place: Tensor,
+    place: Tensor,
+) -> Tensor:
+    """Variances ``(m,)`` of the hazards, ``V`` and ``M`` taken at ``place``."""
+    compiled = compiled_variances(tables, form, x, hazard_place, place)
+    if compiled is not None:
+        return compiled
+    values, vectors, rotated = form
+    out = torch.empty_like(place, dtype=torch.float64)
+    block_rows = max(_ELEMENTS // max(x.shape[1], 1), 1)
+    for first in range(0, place.numel(), block_rows):
+        block = slice(first, first + block_rows)
+        d = (x[block] - tables.center) @ vectors
+        d *= tables.hazard[hazard_place[block]].unsqueeze(1)
+        d -= rotated[place[block]]
+        torch.add(tables.variance[place[block]], d.square_() @ values, out=out[block])
+    return out

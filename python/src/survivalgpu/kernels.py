@@ -64,6 +64,17 @@ _SIGNATURES: dict[str, tuple[type | None, Sequence[type]]] = {
         [*[_POINTER] * 5, *[_LONG] * 3, _POINTER, _POINTER, _LONG, _POINTER, _LONG, _INT],
     ),
     "rows_by_number": (None, [_POINTER, _POINTER, _LONG, _POINTER, _POINTER]),
+    "baseline_increments": (
+        _INT,
+        [
+            *[_POINTER, *[_LONG] * 4, *[_POINTER] * 6],
+            *[_LONG, _POINTER, _LONG, _INT, _POINTER, _POINTER, _INT],
+        ],
+    ),
+    "hazard_variances": (
+        _INT,
+        [_POINTER, *[_LONG] * 4, *[_POINTER] * 3, _LONG, *[_POINTER] * 6, _INT],
+    ),
     "inversion_sums": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _POINTER, _INT]),
 }
 

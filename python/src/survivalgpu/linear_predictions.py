@@ -7,7 +7,47 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from survivalgpu.kernels import kernels_for, n_threads, pointer
+from survivalgpu.memory import empty
+
 _ELEMENTS = {"cpu": 1 << 18, "cuda": 1 << 26}
+_PREDICTOR_ROWS = 1 << 16
+
+
+def linear_predictors(
+    x: Tensor, coefficients: Tensor, center: Tensor, offset: Tensor | None = None
+) -> Tensor:
+    """``(x - center) b + offset``, ``(n,)``, for all columns at once.
+
+    They are added up column by column, so that rounding never varies: equal rows must
+    have equal predictors.
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(n, p)`` float64, in any memory order.
+    coefficients, center : Tensor
+        ``(p,)``.
+    offset : Tensor, optional
+        ``(n,)``.
+    """
+    constant = float((coefficients * center).sum())
+    out = empty(x.shape[0], device=x.device)
+    kernels = kernels_for(x, offset)
+    if kernels is not None:
+        at, offset = coefficients.contiguous(), None if offset is None else offset.contiguous()
+        arguments = pointer(x), *x.shape, *x.stride(), pointer(at)
+        kernels.linear_predictors(*arguments, pointer(offset), constant, pointer(out), n_threads())
+        return out
+    for first in range(0, out.numel(), _PREDICTOR_ROWS):
+        rows = slice(first, first + _PREDICTOR_ROWS)
+        total = torch.zeros_like(out[rows])
+        for j, coefficient in enumerate(coefficients.tolist()):
+            total.add_(x[rows, j], alpha=coefficient)
+        if offset is not None:
+            total += offset[rows]
+        out[rows] = total - constant
+    return out
 
 
 def linear_predictions(

@@ -109,6 +109,7 @@ def expected_events(
     rows: dict[str, Any],
     kind: str,
     new: dict[str, Any],
+    coefficients: np.ndarray | None,
     variance: np.ndarray | None,
     entry_tables: bool,
     device: str,
@@ -120,38 +121,58 @@ def expected_events(
     rows, kind, variance, device
         The fitted rows; see :func:`survival_curves`.
     new : dict
-        ``times`` (m, 1), ends of follow-up, or (m, 2), entry times and ends; ``strata``
-        (m,) codes as those of the rows, or None; ``x`` (m, p), needed with ``variance``.
+        ``y`` (m, 2 or 3), the response, of which the times are looked at; ``strata``
+        (m,) codes as those of the rows, or None; ``x`` (m, p), needed with ``variance``
+        and ``coefficients``.
+    coefficients : ndarray or None
+        ``(p,)`` for the risks of the new rows, which are measured from ``center``; None
+        where they are not wanted.
     entry_tables : bool
         See :func:`survivalgpu.expected.expected_events`.
 
     Returns
     -------
     dict
-        ``hazard`` and ``variance``, as ``times``; the latter None without ``variance``.
+        ``hazard`` and ``variance`` (m, 1 or 2), one column per time of a row, the latter
+        None without ``variance``; ``risk`` (m, 1), None without ``coefficients``.
     """
     from survivalgpu import expected
     from survivalgpu.baseline import baseline_tables
     from survivalgpu.device import as_tensor, resolve_device
+    from survivalgpu.linear_predictions import linear_predictors
     from survivalgpu.threads import threads_for
 
     on = resolve_device(device)
     fitted = _baseline_rows(rows, on)
-    times = np.asarray(new["times"])
+    times = np.asarray(new["y"])[:, :-1]
     new_rows = expected.NewRows(
         times=tuple(as_tensor(column, on) for column in times.T),
         strata=_codes_from_zero(new["strata"], on),
         x=None if new["x"] is None else as_tensor(np.asarray(new["x"]), on),
     )
-    var = None if variance is None else as_tensor(np.asarray(variance), on)
+    var, beta = (
+        None if array is None else as_tensor(np.asarray(array), on)
+        for array in (variance, coefficients)
+    )
     with threads_for(fitted.stop.numel() + len(times)):
         hazards, variances = expected.expected_events(
             baseline_tables(fitted, kind), new_rows, var, bool(entry_tables)
         )
+        risk = []
+        if beta is not None:
+            risk = [linear_predictors(new_rows.x, beta, fitted.center).exp_()]
     return {
-        "hazard": np.stack([h.cpu().numpy() for h in hazards]).T,
-        "variance": np.stack([v.cpu().numpy() for v in variances]).T if variances else None,
+        "hazard": _as_columns(hazards),
+        "variance": _as_columns(variances),
+        "risk": _as_columns(risk),
     }
+
+
+def _as_columns(tensors: list[Any]) -> np.ndarray | None:
+    """Vectors side by side; a single one is not copied. None where there are none."""
+    if len(tensors) < 2:
+        return tensors[0].cpu().numpy()[:, None] if tensors else None
+    return np.stack([tensor.cpu().numpy() for tensor in tensors]).T
 
 
 def _baseline_rows(rows: dict[str, Any], on: Any) -> Any:
