@@ -10,6 +10,7 @@ from strategies import survival_rows
 
 from survivalgpu import baseline, expected
 from survivalgpu.baseline import BaselineRows, baseline_tables, quadratic_form
+from survivalgpu.compiled_baseline import compiled_increments
 from survivalgpu.curves import NewRisks, hazard_steps, survival_curves, time_table
 from survivalgpu.expected import NewRows, expected_events
 
@@ -279,3 +280,86 @@ def test_quadratic_form_keeps_the_digits_of_small_variances():
     values, vectors = quadratic_form(torch.tensor([[2.0, 0.0], [0.0, 0.0]], dtype=torch.float64))
     d = torch.tensor([3.0, 5.0], dtype=torch.float64)
     assert float((d @ vectors) ** 2 @ values) == pytest.approx(18.0)
+
+
+def day_rows(n=4000, n_strata=None, seed=5, p=3):
+    """Right-censored rows in no order, of few event times and some strata without events."""
+    rng = np.random.default_rng(seed)
+    strata = None if n_strata is None else torch.tensor(rng.integers(0, n_strata, n))
+    event = torch.tensor(rng.random(n) < 0.4)
+    if strata is not None:
+        event &= strata != 1
+    stop = torch.tensor(rng.integers(1, 9, n) * 1.0)
+    # some leave before the first event
+    event &= stop > 1
+    return BaselineRows(
+        stop=stop,
+        event=event,
+        risk=torch.tensor(np.exp(rng.normal(size=n))),
+        strata=strata,
+        weights=torch.tensor(rng.uniform(0.5, 2, n)) if n_strata else None,
+        x=torch.tensor(rng.normal(5, 1, size=(p, n))).T,
+    )
+
+
+def same_tables(ours, wanted):
+    for name in ("keys", "times", "offsets"):
+        assert torch.equal(getattr(ours, name), getattr(wanted, name))
+    for name in ("increments", "hazard", "variance", "mean_hazard"):
+        torch.testing.assert_close(
+            getattr(ours, name), getattr(wanted, name), rtol=1e-11, atol=1e-14
+        )
+
+
+@pytest.mark.parametrize("kind", ["efron", "breslow"])
+@pytest.mark.parametrize("n_strata", [None, 4])
+def test_one_pass_over_unsorted_rows_equals_sums_over_risk_sets(kind, n_strata, monkeypatch):
+    rows = day_rows(n_strata=n_strata)
+    assert compiled_increments(rows, rows.x.mean(0), kind == "efron") is not None
+    compiled = baseline_tables(rows, kind)
+    monkeypatch.setattr("survivalgpu.compiled_baseline.kernels_for", lambda *_: None)
+    same_tables(compiled, baseline_tables(rows, kind))
+
+
+def test_one_pass_is_for_right_censored_rows_of_few_times():
+    rows = day_rows()
+    center = rows.x.mean(0)
+    late = BaselineRows(rows.stop, rows.event, rows.risk, rows.stop - 1, x=rows.x)
+    assert compiled_increments(late, center, True) is None
+    many = BaselineRows(rows.stop + rows.risk, rows.event, rows.risk, x=rows.x)
+    assert compiled_increments(many, center, True) is None
+
+
+def test_one_pass_does_not_depend_on_threads_or_on_covariates():
+    rows = day_rows(n=100_000, n_strata=4)
+    before = torch.get_num_threads()
+    tables = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        tables.append(baseline_tables(rows, "efron"))
+    torch.set_num_threads(before)
+    assert torch.equal(tables[0].hazard, tables[1].hazard)
+    assert torch.equal(tables[0].mean_hazard, tables[1].mean_hazard)
+    bare = BaselineRows(rows.stop, rows.event, rows.risk, None, rows.strata, rows.weights)
+    assert torch.equal(baseline_tables(bare, "efron").hazard, tables[0].hazard)
+
+
+@pytest.mark.parametrize("entry_tables", [False, True])
+@pytest.mark.parametrize("p", [1, 5])
+def test_compiled_variances_equal_torch(entry_tables, p, monkeypatch):
+    rows = day_rows(n_strata=4, p=p)
+    rng = np.random.default_rng(6)
+    m = 1000
+    stop = torch.tensor(rng.uniform(0, 12, m))
+    stop[7] = torch.nan
+    new = NewRows(
+        (stop / 3, stop), torch.tensor(rng.integers(0, 4, m)), torch.tensor(rng.normal(size=(m, p)))
+    )
+    half = torch.tensor(rng.normal(size=(p, p)))
+    tables = baseline_tables(rows, "efron")
+    compiled = expected_events(tables, new, half @ half.T, entry_tables)
+    monkeypatch.setattr("survivalgpu.compiled_baseline.kernels_for", lambda *_: None)
+    plain = expected_events(tables, new, half @ half.T, entry_tables)
+    for ours, wanted in zip((*compiled[0], *compiled[1]), (*plain[0], *plain[1]), strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-10, atol=1e-13, equal_nan=True)
+        assert torch.equal(torch.isnan(ours), torch.isnan(stop))
