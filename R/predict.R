@@ -308,6 +308,12 @@ events_of <- function(object, rows, new, se, entry_tables, device, coefficients 
   expected_events(rows, kind, new, coefficients, if (se) object$var, entry_tables, device)
 }
 
+# A vector, of what is computed on the spot without a copy of its numbers.
+without_dim <- function(x) {
+  dim(x) <- NULL
+  x
+}
+
 # The variance over (start, stop] is survival's: a difference of two. Below 0, each
 # stratum's square root warns.
 error_of <- function(variance, strata) {

@@ -21,8 +21,8 @@ def plain(monkeypatch):
     """Leave only PyTorch's routes."""
 
     def switch():
-        modules = "sorting", "column_statistics", "design", "risk_sets", "coxph"
-        for module in (*modules, "compiled_likelihood"):
+        modules = "sorting", "column_statistics", "design", "risk_sets"
+        for module in (*modules, "linear_predictions", "compiled_likelihood"):
             monkeypatch.setattr(f"survivalgpu.{module}.kernels_for", lambda *_: None)
 
     return switch
