@@ -75,7 +75,7 @@ subject_influence <- function(fit, rows, device) {
       rows[c("x", "y", "strata", "weights", "ties")],
       list(linear_predictors = fit$linear.predictors)
     ),
-    variance, TRUE, list(codes = rows$subjects, labels = seq_len(n_subjects)), device
+    variance, TRUE, list(codes = rows$subjects, n = n_subjects), device
   )
   influence
 }

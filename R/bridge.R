@@ -2,9 +2,10 @@
 # NumPy views go in, plain R vectors come out; no Python handle is kept.
 
 # One Cox fit. `strata` in any form that tells strata apart; the other arguments
-# as survival's fitters have them.
+# as survival's fitters have them. With `keep`, `prepared` is what Python has made of the
+# rows: a handle for the time of one call of coxph(), never a part of a result.
 fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
-                    uncentred, resid) {
+                    uncentred, resid, keep = FALSE) {
   device <- resolve_device(device)
   rows <- numbers_by_row(nrow(x), resid)
   fit <- call_python("fit the Cox model", function(api) {
@@ -22,10 +23,16 @@ fit_cox <- function(x, y, strata, offset, weights, init, ties, device, control,
       toler_chol = as.double(control$toler.chol),
       uncentred = numpy_vector(uncentred),
       resid = isTRUE(resid),
+      keep = isTRUE(keep),
       into = lapply(rows, function(numbers) .Call(front_address, numbers))
     )
   })
-  plain_fit(fit, ncol(x), rows)
+  c(plain_fit(fit, ncol(x), rows), list(prepared = fit$prepared))
+}
+
+# Gives back the memory of rows that a fit has kept.
+release_rows <- function(prepared) {
+  call_python("give back memory", function(api) api$release_rows(prepared))
 }
 
 # One Cox fit by the exact partial likelihood of tied times.
@@ -129,7 +136,7 @@ plain_fit <- function(fit, p, rows) {
 }
 
 # Score residuals of fitted rows, times `matrix` where there is one, and summed over
-# `groups`, list(codes =, labels =), codes from 0.
+# `groups`, list(codes =, n =), codes from 0 to n - 1.
 cox_score_residuals <- function(rows, matrix, weighted, groups, device) {
   device <- resolve_device(device)
   result <- call_python("compute residuals", function(api) {
@@ -138,7 +145,7 @@ cox_score_residuals <- function(rows, matrix, weighted, groups, device) {
       device = device,
       weighted = isTRUE(as.logical(weighted)),
       groups = numpy_vector(groups$codes),
-      n_groups = length(groups$labels),
+      n_groups = as.integer(groups$n %||% 0L),
       matrix = if (!is.null(matrix)) numpy_matrix(as.matrix(matrix))
     )
   })
@@ -179,8 +186,16 @@ cox_zph_sums <- function(rows, transform, transformed, device) {
   )
 }
 
-# Rows with their linear predictors, as a dict.
+# Rows with their linear predictors, as a dict: the data, or what a fit has prepared of them.
 python_rows <- function(rows) {
+  if (!is.null(rows$prepared)) {
+    return(reticulate::dict(
+      prepared = rows$prepared,
+      linear_predictors = numpy_vector(as.double(rows$linear_predictors)),
+      ties = rows$ties,
+      convert = FALSE
+    ))
+  }
   reticulate::dict(
     x = numpy_matrix(rows$x),
     y = numpy_matrix(rows$y),

@@ -20,11 +20,13 @@ coxph_engine <- function(device, concordance = TRUE) {
 
 engine_environment <- function(device) {
   engine <- new.env(parent = front_end_environment())
-  engine$coxph.fit <- right_censored_fitter(device)
-  engine$agreg.fit <- counting_fitter(device)
+  # what the fitter leaves to the residuals of the same call
+  kept <- new.env(parent = emptyenv())
+  engine$coxph.fit <- right_censored_fitter(device, kept)
+  engine$agreg.fit <- counting_fitter(device, kept)
   engine$coxexact.fit <- exact_right_fitter(device)
   engine$agexact.fit <- exact_counting_fitter(device)
-  engine$residuals.coxph <- robust_residuals(device)
+  engine$residuals.coxph <- robust_residuals(device, kept)
   engine$concordancefit <- concordance_fitter(device, engine)
   # made where a model has penalised terms only
   delayedAssign("coxpenal.fit", penalised_fitter(device), assign.env = engine)

@@ -2,7 +2,7 @@
 # result shaped as survival's. coxph() prints their errors and warnings with the
 # call of the fitter, so stop() and warning() stay in the fitters' own frames.
 
-right_censored_fitter <- function(device) {
+right_censored_fitter <- function(device, kept) {
   force(device)
   function(x, y, strata, offset, init, control, weights, method, rownames,
            resid = TRUE, nocenter = NULL) {
@@ -13,7 +13,8 @@ right_censored_fitter <- function(device) {
     init <- if (ncol(rows$x) > 0) given(init)
     refused <- refusal(rows, init, finite_times = resid)
     if (!is.null(refused)) stop(refused)
-    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames)
+    keeper <- if (is_robust(parent.frame())) kept
+    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames, keeper)
     if (ncol(rows$x) == 0) {
       return(shape_right_null(fit, rows$offset, method))
     }
@@ -22,7 +23,7 @@ right_censored_fitter <- function(device) {
   }
 }
 
-counting_fitter <- function(device) {
+counting_fitter <- function(device, kept) {
   force(device)
   function(x, y, strata, offset, init, control, weights, method, rownames,
            resid = TRUE, nocenter = NULL) {
@@ -33,7 +34,8 @@ counting_fitter <- function(device) {
     rows <- model_rows(x, y, strata, given(offset), given(weights))
     refused <- refusal(rows, init)
     if (!is.null(refused)) stop(refused)
-    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames)
+    keeper <- if (is_robust(parent.frame())) kept
+    fit <- fit_rows(rows, init, method, device, control, nocenter, resid, rownames, keeper)
     if (ncol(rows$x) == 0) {
       return(shape_counting_null(fit, rows$offset, method))
     }
@@ -63,11 +65,24 @@ model_rows <- function(x, y, strata, offset, weights) {
   )
 }
 
-fit_rows <- function(rows, init, method, device, control, nocenter, resid, rownames) {
+# What coxph(), whose frame is `frame`, has made of its argument `robust`: with TRUE, it asks
+# for score residuals after the fit.
+is_robust <- function(frame) {
+  isTRUE(get0("robust", envir = frame, inherits = FALSE))
+}
+
+# Leaves the rows as Python has prepared them in the environment `kept`, if there is one.
+fit_rows <- function(rows, init, method, device, control, nocenter, resid, rownames,
+                     kept = NULL) {
+  keep <- !is.null(kept) && ncol(rows$x) > 0
   fit <- fit_cox(
     rows$x, rows$y, rows$strata, rows$offset, rows$weights, init, method, device, control,
-    uncentred_columns(rows$x, nocenter), resid
+    uncentred_columns(rows$x, nocenter), resid, keep
   )
+  if (keep) {
+    kept$rows <- rows[c("x", "y", "strata", "weights")]
+    kept$prepared <- fit$prepared
+  }
   if (resid) names(fit$residuals) <- rownames
   fit
 }

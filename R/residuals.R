@@ -76,19 +76,35 @@ residuals.coxphGPU <- function(object, type = c(
   score_type(object, data, type, collapse, weighted, device)
 }
 
-# coxph()'s own residuals.coxph(), from which it makes the robust variance and score
-# test: its fit has no class, and x, y and the strata in it.
-robust_residuals <- function(device) {
+# coxph()'s own residuals.coxph(), from which it makes the robust variance and, last, the
+# robust score test: its fit has no class, and x, y and the strata in it. What the fitter
+# has left of the same rows in the environment `kept` need not be made again.
+robust_residuals <- function(device, kept) {
   force(device)
   function(object, type, collapse, weighted = FALSE) {
+    if (type == "score") on.exit(release_kept(kept))
     data <- if (core_residuals(object, type) && !anyNA(object$strata)) residual_data(object)
     if (is.null(data)) {
       call <- match.call()
       call[[1L]] <- get("residuals.coxph", envir = asNamespace("survival"))
       return(eval(call, parent.frame()))
     }
-    score_type(object, data, type, if (!missing(collapse)) collapse, weighted, device)
+    if (is_kept(data, kept)) data$prepared <- kept$prepared
+    collapse <- if (!missing(collapse)) collapse
+    group <- if (is.integer(collapse)) numbered_groups else group_rows
+    score_type(object, data, type, collapse, weighted, device, group)
   }
+}
+
+# Whether these are the rows that the fitter had, which takes no time where they are the
+# same objects.
+is_kept <- function(data, kept) {
+  !is.null(kept$prepared) && all(mapply(identical, kept$rows, data[names(kept$rows)]))
+}
+
+release_kept <- function(kept) {
+  if (!is.null(kept$prepared)) release_rows(kept$prepared)
+  kept$prepared <- kept$rows <- NULL
 }
 
 # Whether the core computes these residuals of this fit.
@@ -115,7 +131,7 @@ residual_data <- function(object) {
   }
   dim_x <- c(length(object$residuals), length(object$coefficients))
   if (!identical(dim(rows$x), dim_x) || nrow(rows$y) != dim_x[1L] ||
-    !all(is.finite(object$linear.predictors))) {
+    !is_finite_numbers(object$linear.predictors)) {
     return(NULL)
   }
   list(
@@ -141,7 +157,8 @@ model_variance <- function(object) {
   drop(object$naive.var %||% object$var)
 }
 
-score_type <- function(object, data, type, collapse, weighted, device) {
+# `group` makes groups of what is not padded or missing.
+score_type <- function(object, data, type, collapse, weighted, device, group = group_rows) {
   variance <- model_variance(object)
   matrix <- switch(type,
     score = NULL,
@@ -154,7 +171,7 @@ score_type <- function(object, data, type, collapse, weighted, device) {
   )
   # padding and missing groups are left to R
   padded <- inherits(object$na.action, "exclude")
-  groups <- if (!padded && !is.null(collapse) && is_plain(collapse)) group_rows(collapse)
+  groups <- if (!padded && !is.null(collapse) && is_plain(collapse)) group(collapse)
   values <- cox_score_residuals(data, matrix, weighted, groups, device)
   columns <- switch(type,
     score = names(object$coefficients),
@@ -180,7 +197,15 @@ is_plain <- function(collapse) {
 # Groups in the order and with the labels that rowsum() gives them.
 group_rows <- function(collapse) {
   groups <- sort(unique(collapse), na.last = TRUE, method = "quick")
-  list(codes = match(collapse, groups) - 1L, labels = as.character(groups))
+  list(
+    codes = match(collapse, groups) - 1L, n = length(groups), labels = as.character(groups)
+  )
+}
+
+# coxph()'s own numbers of clusters, from 1. It adds up over all clusters: one without rows
+# changes nothing, and nobody sees the labels.
+numbered_groups <- function(collapse) {
+  list(codes = collapse - 1L, n = max(collapse))
 }
 
 schoenfeld_type <- function(object, data, type, weighted, device) {

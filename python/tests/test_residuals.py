@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 from strategies import make_rows, survival_rows, ties_rules
 
 from survivalgpu import fitted_risks
-from survivalgpu.api import cox_schoenfeld_residuals, cox_score_residuals
+from survivalgpu.api import (
+    cox_schoenfeld_residuals,
+    cox_score_residuals,
+    fit_cox,
+    release_rows,
+)
 from survivalgpu.compiled_residuals import compiled_score_residuals
-from survivalgpu.coxph import fit_coxph
+from survivalgpu.coxph import PreparedRows, fit_coxph
 from survivalgpu.fitted_risks import FittedRisks, FittedRows
 from survivalgpu.schoenfeld import schoenfeld_residuals
 from survivalgpu.score_residuals import Collapse, score_residuals, score_residuals_of_rows
@@ -62,6 +67,22 @@ def test_compiled_residuals_are_pytorchs(rows, ties, weighted, n_groups):
     np.testing.assert_allclose(both[0].numpy(), both[1].numpy(), rtol=0, atol=1e-10)
 
 
+@given(rows=survival_rows(), ties=ties_rules, collapsed=st.booleans())
+def test_rows_prepared_by_a_fit_have_the_same_residuals(rows, ties, collapsed):
+    data = rows.data()
+    prepared = PreparedRows(data)
+    collapse = Collapse(torch.arange(data.stop.numel()) % 3, 3) if collapsed else None
+    for predictors in (rows.fitted(beta_of(rows)).linear_predictors, torch.zeros_like(data.stop)):
+        new = rows.fitted(np.zeros(data.x.shape[1]), ties, linear_predictors=predictors)
+        kept = dataclasses.replace(new, risk_sets=prepared.risk_sets, design=prepared.design)
+        expected = score_residuals(FittedRisks(new), True, collapse).numpy()
+        for found in (
+            score_residuals_of_rows(kept, True, collapse),
+            score_residuals(FittedRisks(kept), True, collapse),
+        ):
+            np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("counting", [True, False])
 @pytest.mark.parametrize("n_strata", [1, 40])
 @pytest.mark.parametrize("n_times", [30, 100_000])
@@ -73,8 +94,11 @@ def test_compiled_residuals_over_many_blocks_and_columns(counting, n_strata, n_t
     scale = expected.abs().max()
     np.testing.assert_allclose((whole / scale).numpy(), (expected / scale).numpy(), atol=1e-11)
     monkeypatch.setattr("survivalgpu.compiled_residuals._ELEMENTS", 0)
-    by_column = compiled_score_residuals(risks.rows, True, None, 0)
-    np.testing.assert_allclose((by_column / scale).numpy(), (whole / scale).numpy(), atol=1e-12)
+    kept = PreparedRows(rows.data())
+    of_fit = dataclasses.replace(risks.rows, risk_sets=kept.risk_sets, design=kept.design)
+    for data in (risks.rows, of_fit):
+        by_column = compiled_score_residuals(data, True, None, 0)
+        np.testing.assert_allclose((by_column / scale).numpy(), (whole / scale).numpy(), atol=1e-12)
 
 
 def test_predictors_out_of_range_are_left_to_pytorch():
@@ -236,6 +260,27 @@ def test_rows_never_at_risk_have_residual_zero():
     found = score_residuals(fitted(rows, beta_of(rows)))
     assert not found[:20].any()
     assert found[20:].any()
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_the_front_ends_door_to_the_rows_of_a_fit(counting):
+    rows = make_rows(15, 80, 2, 6, 3, counting)
+    columns = (rows.start, rows.stop, rows.event) if counting else (rows.stop, rows.event)
+    y, ties = np.column_stack(columns).astype(float), "efron"
+    data = {"x": rows.x, "y": y, "strata": rows.strata, "weights": rows.weights}
+    control = {"iter_max": 20, "eps": 1e-9, "toler_chol": 1e-10}
+    arguments = {**data, "offset": rows.offset, "init": None, "ties": ties, "device": "cpu"}
+    uncentred = np.array([False, True])
+    fit = fit_cox(**arguments, **control, uncentred=uncentred, resid=True, keep=True)
+    at = {"linear_predictors": fit["linear_predictors"], "ties": ties}
+    options = ("cpu", True, np.arange(80) % 4, 4, fit["var"])
+    prepared = cox_score_residuals({"prepared": fit["prepared"], **at}, *options)
+    anew = cox_score_residuals({**data, **at}, *options)
+    np.testing.assert_allclose(prepared["residuals"], anew["residuals"], rtol=0, atol=1e-12)
+    assert release_rows(fit["prepared"]) == {"ok": True}
+    assert not vars(fit["prepared"])
+    fit = fit_cox(**arguments, **control, uncentred=uncentred, resid=True)
+    assert fit["prepared"] is None
 
 
 @pytest.mark.parametrize("counting", [False, True])

@@ -46,16 +46,40 @@ test_that("clusters of every type give one variance", {
   for (fit in fits[-1]) expect_equal(fit$var, fits[[1]]$var, tolerance = rounding_tolerance)
 })
 
-test_that("the sums by cluster are the core's", {
+test_that("the sums by cluster are the core's, of the rows that the fit has prepared", {
   skip_if_no_python()
   seen <- list()
+  released <- 0
   core <- survivalGPU:::cox_score_residuals
+  release <- survivalGPU:::release_rows
   local_package_function("cox_score_residuals", function(rows, matrix, weighted, groups, device) {
-    seen <<- c(seen, list(list(groups = length(groups$labels), weighted = weighted)))
+    prepared <- !is.null(rows$prepared)
+    seen <<- c(seen, list(list(groups = groups$n, weighted = weighted, prepared = prepared)))
     core(rows, matrix, weighted, groups, device)
   })
-  coxphGPU(Surv(time, status) ~ age + sex, lung, cluster = sex)
-  expect_identical(seen, rep(list(list(groups = 2L, weighted = TRUE)), 2))
+  local_package_function("release_rows", function(prepared) {
+    released <<- released + 1
+    release(prepared)
+  })
+  of_two <- rep(list(list(groups = 2L, weighted = TRUE, prepared = TRUE)), 2)
+  coxphGPU(Surv(time, status) ~ age + sex, lung, cluster = sex, weights = age)
+  expect_identical(seen, of_two)
+  seen <- list()
+  cgd$arm <- as.integer(cgd$treat)
+  coxphGPU(Surv(tstart, tstop, status) ~ age + strata(sex), cgd, cluster = arm)
+  expect_identical(seen, of_two)
+  expect_identical(released, 2)
+  coxphGPU(Surv(time, status) ~ age, lung)
+  expect_identical(released, 2)
+})
+
+test_that("rows other than the fit's are prepared anew", {
+  kept <- list2env(list(prepared = "handle", rows = list(x = diag(2), y = 1:2, strata = NULL)))
+  same <- list(x = diag(2), strata = NULL, y = 1:2, ties = "efron")
+  expect_true(survivalGPU:::is_kept(same, kept))
+  expect_false(survivalGPU:::is_kept(replace(same, "y", list(2:1)), kept))
+  expect_false(survivalGPU:::is_kept(replace(same, "strata", list(1:2)), kept))
+  expect_false(survivalGPU:::is_kept(same, new.env()))
 })
 
 test_that("penalised and exact fits have survival's robust variance", {

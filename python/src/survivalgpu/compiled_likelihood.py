@@ -148,6 +148,11 @@ class CompiledLikelihood:
         self._result = _Result(**{k: pointer(v) for k, v in self._outputs.items()})
         self._last: Tensor | None = None
 
+    @property
+    def scale(self) -> Tensor:
+        """``(p,)``, what the covariates of the design are multiplied by."""
+        return self._design.scale
+
     @staticmethod
     def suits(design: Design) -> bool:
         """Whether the kernels are here, and take this design."""

@@ -7,14 +7,16 @@ by event time that the residuals are made of.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from survivalgpu.compiled_likelihood import CompiledLikelihood
-from survivalgpu.design import Design, build_design
+from survivalgpu.design import build_design
 from survivalgpu.fitted_risks import FittedRows, is_exact
 from survivalgpu.kernels import kernels_for, pointer
-from survivalgpu.risk_sets import RiskSets, build_risk_sets
+from survivalgpu.risk_sets import RiskSets
 
 # Elements of the tables by event time, and of the rows, that are held at once.
 _ELEMENTS = 1 << 26
@@ -35,36 +37,44 @@ def compiled_score_residuals(
     n, p = rows.x.shape
     if kernels is None or not p or not rows.stop.numel():
         return None
-    if not bool((rows.linear_predictors.abs() <= _LARGEST_PREDICTOR).all()):
+    low, high = rows.linear_predictors.aminmax()
+    if not (low >= -_LARGEST_PREDICTOR and high <= _LARGEST_PREDICTOR):
         return None
-    sets = build_risk_sets(rows.stop, rows.event, rows.start, rows.strata)
+    sets = rows.sets_at_risk()
+    # a constant changes nothing
+    predictors = None if low == high else rows.linear_predictors
     out = rows.x.new_zeros(n if codes is None else n_groups, p)
     width = max(1, min(_MOST_COLUMNS, _ELEMENTS // (n + 1)))
     for first in range(0, p, width):
         columns = slice(first, min(first + width, p))
-        residuals = _residuals_of(rows, sets, columns)
-        if residuals is None:
+        likelihood = _likelihood_of(rows, sets, columns, predictors)
+        if likelihood is None:
             return None
+        residuals = likelihood.score_residuals()
         if weighted and rows.weights is not None:
             residuals *= rows.weights.unsqueeze(1)
         if codes is None:
-            out[:, columns] = residuals
-            continue
-        total = residuals.new_zeros(n_groups, residuals.shape[1])
-        arguments = pointer(residuals), *residuals.shape, pointer(codes), pointer(total)
-        kernels.add_rows_by_code(*arguments)
-        out[:, columns] = total
+            total = residuals
+        else:
+            total = residuals.new_zeros(n_groups, residuals.shape[1])
+            arguments = pointer(residuals), *residuals.shape, pointer(codes), pointer(total)
+            kernels.add_rows_by_code(*arguments)
+        torch.div(total, likelihood.scale, out=out[:, columns])
     return out
 
 
-def _residuals_of(rows: FittedRows, sets: RiskSets, columns: slice) -> Tensor | None:
-    x = rows.x[:, columns]
-    exact = torch.tensor([is_exact(x[:, j]) for j in range(x.shape[1])])
-    weights = rows.weights
-    design: Design = build_design(x, sets, exact, rows.linear_predictors, weights)
+def _likelihood_of(
+    rows: FittedRows, sets: RiskSets, columns: slice, predictors: Tensor | None
+) -> CompiledLikelihood | None:
+    """The likelihood of some columns, evaluated at ``predictors`` ``(n,)``; None for 0."""
+    design, p = rows.design, columns.stop - columns.start
+    if design is None or design.n_covariates != p:
+        x = rows.x[:, columns]
+        exact = torch.tensor([is_exact(x[:, j]) for j in range(p)])
+        design = build_design(x, sets, exact, weights=rows.weights)
+    offset = None if predictors is None else predictors[sets.order]
+    design = replace(design, offset=offset)
     if not CompiledLikelihood.suits(design):
         return None
     likelihood = CompiledLikelihood(sets, design, rows.ties, event_tables=True)
-    if likelihood.evaluate(x.new_zeros(x.shape[1])) is None:
-        return None
-    return likelihood.score_residuals().div_(design.scale)
+    return None if likelihood.evaluate(design.scale.new_zeros(p)) is None else likelihood

@@ -92,6 +92,27 @@ class CoxFit:
     residuals: np.ndarray | None
 
 
+class PreparedRows:
+    """Rows with the risk sets and the design of a fit, until they are let go.
+
+    Parameters
+    ----------
+    data : CoxData
+        The rows; at least one event.
+    uncentred : ndarray, optional
+        ``(p,)`` bool, columns left as they are (survival's ``nocenter``).
+    """
+
+    def __init__(self, data: CoxData, uncentred: np.ndarray | None = None) -> None:
+        self.data = data
+        with threads_for(data.x.numel()):
+            self.risk_sets, self.design = sorted_problem(data, uncentred)
+
+    def release(self) -> None:
+        """Give the memory back, whoever still holds this object."""
+        del self.data, self.risk_sets, self.design
+
+
 def fit_coxph(
     data: CoxData,
     ties: str = "efron",
@@ -101,6 +122,7 @@ def fit_coxph(
     residuals: bool = True,
     block_rows: int | None = None,
     compiled: bool = True,
+    prepared: PreparedRows | None = None,
 ) -> CoxFit:
     """Fit by maximum partial likelihood.
 
@@ -122,6 +144,8 @@ def fit_coxph(
         Rows per block of PyTorch's route.
     compiled : bool
         Take the compiled kernels on the CPU where they can do it.
+    prepared : PreparedRows, optional
+        Of ``data`` and ``uncentred``, where they are wanted after the fit too.
 
     Returns
     -------
@@ -138,10 +162,10 @@ def fit_coxph(
     start = np.array(np.broadcast_to(start, (max(n_problems, np.atleast_2d(start).shape[0]), p)))
     # what overflows ends as a value that is not finite, and is reported as such
     with threads_for(data.x.numel()), np.errstate(all="ignore"):
-        risk_sets, design = sorted_problem(data, uncentred)
-        likelihood = PartialLikelihood(risk_sets, design, ties, block_rows, compiled)
-        scale = design.scale.cpu().numpy()
-        result = newton(_evaluator(likelihood), start / scale, control, risk_sets.counting)
+        rows = prepared or PreparedRows(data, uncentred)
+        likelihood = PartialLikelihood(rows.risk_sets, rows.design, ties, block_rows, compiled)
+        scale = rows.design.scale.cpu().numpy()
+        result = newton(_evaluator(likelihood), start / scale, control, rows.risk_sets.counting)
         return _cox_fit(data, likelihood, result, residuals)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from survivalgpu.design import Design
 from survivalgpu.risk_sets import RiskSets, build_risk_sets
 from survivalgpu.sparse import SegmentSum, offsets_from_counts
 from survivalgpu.ties import HazardTables, TieTerms
@@ -41,6 +42,8 @@ class FittedRows:
         As in :class:`survivalgpu.coxph.CoxData`; ``weights`` is ``(n,)``.
     ties : {"efron", "breslow"}
         Treatment of tied event times.
+    risk_sets, design
+        What a fit of the same rows has made of them, if it is at hand.
     """
 
     x: Tensor
@@ -51,6 +54,14 @@ class FittedRows:
     strata: Tensor | None = None
     weights: Tensor | None = None
     ties: str = "efron"
+    risk_sets: RiskSets | None = None
+    design: Design | None = None
+
+    def sets_at_risk(self) -> RiskSets:
+        """The risk sets, made here unless they are at hand."""
+        if self.risk_sets is not None:
+            return self.risk_sets
+        return build_risk_sets(self.stop, self.event, self.start, self.strata)
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class FittedRisks:
     def __init__(self, rows: FittedRows) -> None:
         self.rows = rows
         self._x = rows.x
-        self.risk_sets = build_risk_sets(rows.stop, rows.event, rows.start, rows.strata)
+        self.risk_sets = rows.sets_at_risk()
         sets = self.risk_sets
         self.ties = TieTerms(sets, rows.ties)
         self.risk = _relative_risk(rows.linear_predictors[sets.order], sets).unsqueeze(1)

@@ -28,6 +28,7 @@ from survivalgpu.api.fits import (
     factor_information,
     fit_cox,
     fit_exact,
+    release_rows,
 )
 from survivalgpu.api.pairs import concordance
 from survivalgpu.api.permutation import (
@@ -67,6 +68,7 @@ __all__ = [
     "linear_predictions",
     "permutation_p_values",
     "permutation_test",
+    "release_rows",
     "replicate_hazards",
     "resolve_device",
     "shape_of_weights",

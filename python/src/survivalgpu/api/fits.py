@@ -25,6 +25,7 @@ def fit_cox(
     uncentred: np.ndarray,
     resid: bool,
     into: dict[str, float] | None = None,
+    keep: bool = False,
 ) -> dict[str, Any]:
     """Fit one Cox model, checked by the front end, and return survival's quantities.
 
@@ -53,6 +54,8 @@ def fit_cox(
     into : dict, optional
         Addresses of memory for (n,) float64, by the names ``linear_predictors`` and
         ``residuals``. What has one is written there, and left out of the result.
+    keep : bool
+        Whether to return the rows as the fit has prepared them.
 
     Returns
     -------
@@ -60,13 +63,14 @@ def fit_cox(
         ``coefficients`` (p,), ``var`` (p, p), ``loglik`` (2,), ``score``, ``iter``,
         ``flag`` (one code for two-column ``y``; rank, rescalings, halvings and
         non-convergence for three), ``u`` (p,), ``means`` (p,), ``linear_predictors``
-        (n,), ``residuals`` (n,) or None.
+        (n,), ``residuals`` (n,) or None; ``prepared``, for :func:`cox_score_residuals`, or None.
     """
-    from survivalgpu.coxph import fit_coxph
+    from survivalgpu.coxph import PreparedRows, fit_coxph
     from survivalgpu.newton import NewtonControl
 
     data = cox_data(x, y, strata, offset, weights, device)
     counting = data.start is not None
+    prepared = PreparedRows(data, uncentred) if keep else None
     fit = fit_coxph(
         data,
         ties=ties,
@@ -74,8 +78,13 @@ def fit_cox(
         control=NewtonControl(int(iter_max), float(eps), float(toler_chol)),
         uncentred=uncentred,
         residuals=bool(resid),
+        prepared=prepared,
     )
-    return {**fit_as_survivals(fit, counting, int(iter_max)), **_numbers_by_row(fit, into)}
+    return {
+        **fit_as_survivals(fit, counting, int(iter_max)),
+        **_numbers_by_row(fit, into),
+        "prepared": prepared,
+    }
 
 
 def fit_as_survivals(fit: Any, counting: bool, iter_max: int) -> dict[str, Any]:
@@ -90,6 +99,13 @@ def fit_as_survivals(fit: Any, counting: bool, iter_max: int) -> dict[str, Any]:
         "u": fit.score_vector[0],
         "means": fit.means,
     }
+
+
+@plain
+def release_rows(prepared: Any) -> dict[str, Any]:
+    """Give the memory of what :func:`fit_cox` has kept back; the answer is empty."""
+    prepared.release()
+    return {}
 
 
 @plain

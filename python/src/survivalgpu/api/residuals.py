@@ -24,7 +24,8 @@ def cox_score_residuals(
     ----------
     rows : dict
         ``x`` (n, p), ``y`` (n, 2 or 3), ``strata`` and ``weights`` (n,) or None,
-        ``linear_predictors`` (n,), ``ties``: see :func:`fit_cox`.
+        ``linear_predictors`` (n,), ``ties``: see :func:`fit_cox`. Or, in place of the first
+        four, ``prepared``: what that function has kept of them.
     device : str
         As :func:`survivalgpu.device.resolve_device` takes it.
     weighted : bool
@@ -129,6 +130,21 @@ def _fitted_rows(rows: dict[str, Any], device: Any) -> Any:
     def vector(values: Any) -> Any:
         return None if values is None else as_tensor(np.asarray(values), device)
 
+    prepared = rows.get("prepared")
+    if prepared is not None:
+        data = prepared.data
+        return FittedRows(
+            x=data.x,
+            linear_predictors=vector(rows["linear_predictors"]),
+            stop=data.stop,
+            event=data.event,
+            start=data.start,
+            strata=data.strata,
+            weights=data.weights,
+            ties=rows["ties"],
+            risk_sets=prepared.risk_sets,
+            design=prepared.design,
+        )
     y = np.asarray(rows["y"])
     counting = y.shape[1] == 3
     return FittedRows(
