@@ -4,7 +4,8 @@ test_that("coxphGPU has the installed coxph's arguments, in order, then its own"
   own <- as.list(formals(coxphGPU))
   survivals <- seq_along(formals(survival::coxph))
   expect_identical(own[survivals], as.list(formals(survival::coxph)))
-  expect_identical(own[-survivals], list(device = NULL, concordance = TRUE))
+  ours <- list(device = NULL, concordance = TRUE, bootstrap = NULL, batchsize = 0, seed = NULL)
+  expect_identical(own[-survivals], ours)
 })
 
 test_that("arguments of a newer coxph are adopted before the dots", {
