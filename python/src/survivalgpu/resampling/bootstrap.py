@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,6 +55,36 @@ class BootstrapDraws:
 
 
 @dataclass(frozen=True)
+class GivenCopies:
+    """Copies of the subjects that the user gave, in place of draws.
+
+    Attributes
+    ----------
+    counts : ndarray
+        ``(n_subjects, R)`` whole numbers.
+    """
+
+    counts: np.ndarray
+    kind: ClassVar[str] = "frequencies"
+    seed: ClassVar[None] = None
+    copies: ClassVar[bool] = True
+
+    @property
+    def n_subjects(self) -> int:
+        """Number of subjects."""
+        return self.counts.shape[0]
+
+    @property
+    def n_replicates(self) -> int:
+        """Number of replicates."""
+        return self.counts.shape[1]
+
+    def weights(self, first: int, number: int) -> np.ndarray:
+        """Copies in replicates ``first``, ``first + 1``, ...: ``(n_subjects, number)``."""
+        return self.counts[:, first : first + number]
+
+
+@dataclass(frozen=True)
 class Resampler:
     """Replicates of one model, any range of them at a time.
 
@@ -61,12 +92,12 @@ class Resampler:
     ----------
     replicates : Replicates
         The rows, grouped by subject, and how to fit them.
-    draws : BootstrapDraws
+    draws : BootstrapDraws or GivenCopies
         Which subjects are in which replicate.
     """
 
     replicates: Replicates
-    draws: BootstrapDraws
+    draws: BootstrapDraws | GivenCopies
 
     def fit(self, first: int, number: int) -> ReplicateFits:
         """Fit ``number`` replicates from the one numbered ``first``, from 0."""

@@ -36,6 +36,9 @@ class Resampled:
         resampling_strata: Any = None,
         batch_size: int = 0,
         seed: int | None = None,
+        file: Any = None,
+        statistic: Any = None,
+        progress: Any = None,
         entry: Any = None,
         strata: Any = None,
         weights: Any = None,
@@ -70,12 +73,22 @@ class Resampled:
         batch_size : int
             Resamples fitted at a time; 0 chooses. The result does not depend on it.
         seed : int, optional
-            From 0 to 2^53 - 1; drawn if it is not given, and kept in the result.
+            From 0 to 2^53 - 1; that of ``file``, or drawn, if it is not given, and kept in the
+            result.
+        file : str or path, optional
+            Where finished batches are kept (as ``.npz``). After an interruption the same
+            call goes on from there, also to more resamples, with the same result.
+        statistic : callable, optional
+            Takes the ``(p,)`` coefficients, NaN for redundant covariates, and returns a number
+            or ``(q,)`` numbers: evaluated at the estimate and for each resample.
+        progress : callable or bool, optional
+            ``progress(done, total)``, called at the beginning and after each batch; True
+            writes one line to the standard error, with the time left.
 
         Returns
         -------
         CoxBootstrap
-            The resampled coefficients, with ``confint()``.
+            The resampled coefficients and statistics, with ``confint()``.
 
         Raises
         ------
@@ -99,7 +112,17 @@ class Resampled:
         """
         labels = {"id": id, "resampling_strata": resampling_strata}
         rows, (subjects, groups) = self._fitted_rows(X, y, entry, strata, weights, offset, labels)
-        plan = BootstrapPlan(n_replicates, kind, frequencies, groups, batch_size, seed)
+        plan = BootstrapPlan(
+            n_replicates=n_replicates,
+            kind=kind,
+            frequencies=frequencies,
+            strata=groups,
+            batch_size=batch_size,
+            seed=seed,
+            file=file,
+            statistic=statistic,
+            progress=progress,
+        )
         return bootstrap_model(self._model(), rows, self._settings(), subjects, plan)
 
     def permutation_test(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,19 @@ from survivalgpu.errors import ConvergenceWarning, InvalidArgumentError
 from survivalgpu.fitted_model import FittedModel, model_data, uncentred_columns
 from survivalgpu.fitted_risks import FittedRows
 from survivalgpu.inputs import ModelRows, plain
-from survivalgpu.resampling.bootstrap import KINDS, BootstrapDraws
+from survivalgpu.resampling.batch_file import BatchFile, check_file, fingerprint
+from survivalgpu.resampling.batches import run_batches
+from survivalgpu.resampling.bootstrap import KINDS, BootstrapDraws, GivenCopies, Resampler
+from survivalgpu.resampling.draws import check_seed
 from survivalgpu.resampling.intervals import acceleration_of
+from survivalgpu.resampling.progress import progress_report
 from survivalgpu.resampling.replicates import ReplicateFits, Replicates
 from survivalgpu.resampling.result import CoxBootstrap
+from survivalgpu.resampling.statistic import (
+    statistic_acceleration,
+    statistic_at,
+    statistic_of_replicates,
+)
 from survivalgpu.resampling.subjects import constant_labels, seed_or_drawn, subject_codes
 from survivalgpu.score_residuals import Collapse, score_residuals_of_rows
 from survivalgpu.settings import Settings
@@ -41,7 +51,13 @@ class BootstrapPlan:
     batch_size : int
         Resamples fitted at a time; 0 chooses.
     seed : int or None
-        None draws one.
+        None takes that of ``file``, or draws one.
+    file : path or None
+        Where finished batches are kept, and taken up again.
+    statistic : callable or None
+        Computes numbers of ``(p,)`` coefficients.
+    progress : callable, bool or None
+        See :func:`survivalgpu.resampling.progress.progress_report`.
     """
 
     n_replicates: int = 1000
@@ -50,6 +66,9 @@ class BootstrapPlan:
     strata: Any = None
     batch_size: int = 0
     seed: int | None = None
+    file: Any = None
+    statistic: Any = None
+    progress: Any = None
 
 
 def bootstrap_model(
@@ -73,7 +92,7 @@ def bootstrap_model(
     Raises
     ------
     InvalidArgumentError
-        A part of the plan is at fault.
+        A part of the plan is at fault, or the file is damaged or of another bootstrap.
 
     Warns
     -----
@@ -81,46 +100,102 @@ def bootstrap_model(
         Some resamples could not be fitted.
     """
     codes = subject_codes(subjects, rows)
-    n_subjects = int(codes.max()) + 1
+    _check_plan(plan)
+    report = progress_report(plan.progress, "Bootstrap")
+    at_estimate = None if plan.statistic is None else statistic_at(plan.statistic, model.coef)
+    file, draws, saved = _resamples(model, rows, settings, codes, plan)
+    data = model_data(rows, settings)
+    uncentred = uncentred_columns(rows, settings)
+    replicates = Replicates(data, codes, settings.ties, settings.control, model.coef, uncentred)
+
+    keep = _keep_nothing if file is None else partial(file.keep, draws.seed)
+    total = draws.n_replicates if isinstance(draws, GivenCopies) else plan.n_replicates
+    size = plan.batch_size or replicates.batch_size()
+    fits = run_batches(Resampler(replicates, draws).fit, total, size, saved, keep, report)
+    influence = _influence(model, data, codes)
+    result = CoxBootstrap(
+        names=tuple(model.feature_names_in),
+        coef=model.coef,
+        **vars(fits),
+        kind=draws.kind,
+        seed=draws.seed,
+        n_subjects=draws.n_subjects,
+        acceleration=acceleration_of(influence),
+        **_of_statistic(plan.statistic, model.coef, at_estimate, fits, influence),
+    )
+    if result.failures:
+        warnings.warn(f"{result!r}: NaN in the result.", ConvergenceWarning, stacklevel=3)
+    return result
+
+
+def _keep_nothing(fits: ReplicateFits) -> None:
+    pass
+
+
+def _check_plan(plan: BootstrapPlan) -> None:
     check_count("n_replicates", plan.n_replicates, 1)
     check_count("batch_size", plan.batch_size, 0)
     if plan.kind not in KINDS:
         raise InvalidArgumentError(
             "kind", f"{plan.kind!r} is no bootstrap.", f"Use one of {', '.join(KINDS)}."
         )
+
+
+def _resamples(
+    model: FittedModel,
+    rows: ModelRows,
+    settings: Settings,
+    codes: np.ndarray,
+    plan: BootstrapPlan,
+) -> tuple[BatchFile | None, BootstrapDraws | GivenCopies, ReplicateFits | None]:
+    """Return the file, who is in the resamples, and those that the file has already."""
+    n_subjects = int(codes.max()) + 1
     copies = _check_frequencies(plan.frequencies, n_subjects)
-    seed = None if copies is not None else seed_or_drawn(plan.seed)
-    data = model_data(rows, settings)
-    draws = BootstrapDraws(
-        plan.kind, seed or 0, n_subjects, constant_labels("resampling_strata", plan.strata, codes)
-    )
-    start = model.coef
-    uncentred = uncentred_columns(rows, settings)
-    replicates = Replicates(data, codes, settings.ties, settings.control, start, uncentred)
+    strata = constant_labels("resampling_strata", plan.strata, codes)
+    seed = None if copies is not None or plan.seed is None else check_seed(plan.seed)
+    file, kept_seed, saved = None, None, None
+    if plan.file is not None:
+        path, kind = check_file(plan.file), plan.kind if copies is None else "frequencies"
+        digest = _fingerprint(rows, settings, codes, kind, strata, copies)
+        file = BatchFile(path, digest, model.coef)
+        kept_seed, saved = file.read(seed)
+    if copies is not None:
+        return file, GivenCopies(copies), saved
+    seed = seed_or_drawn(kept_seed if seed is None else seed)
+    return file, BootstrapDraws(plan.kind, seed, n_subjects, strata), saved
 
-    def fit(first: int, number: int) -> ReplicateFits:
-        if copies is not None:
-            return replicates.fit(copies[:, first : first + number], copies=True)
-        return replicates.fit(draws.weights(first, number), copies=draws.copies)
 
-    total = plan.n_replicates if copies is None else copies.shape[1]
-    size = plan.batch_size or replicates.batch_size()
-    fits = _joined([fit(b, min(size, total - b)) for b in range(0, total, size)])
-    result = CoxBootstrap(
-        names=tuple(model.feature_names_in),
-        coef=model.coef,
-        coefficients=fits.coefficients,
-        loglik=fits.loglik,
-        iterations=fits.iterations,
-        status=fits.status,
-        kind=plan.kind if copies is None else "frequencies",
-        seed=seed,
-        n_subjects=n_subjects,
-        acceleration=acceleration_of(_influence(model, data, codes)),
-    )
-    if result.failures:
-        warnings.warn(f"{result!r}: NaN in the result.", ConvergenceWarning, stacklevel=3)
-    return result
+def _fingerprint(
+    rows: ModelRows,
+    settings: Settings,
+    codes: np.ndarray,
+    kind: str,
+    strata: np.ndarray | None,
+    copies: np.ndarray | None,
+) -> str:
+    """What the replicates depend on but for the device, the seed and their number."""
+    response = rows.response
+    options = f"{settings.ties} {settings.control} {settings.timefix} {kind}"
+    of_rows = (rows.covariates.x, response.stop, response.event, response.start)
+    more = (rows.strata, rows.weights, rows.offset, codes, settings.nocenter)
+    return fingerprint(options, *of_rows, *more, strata, copies)
+
+
+def _of_statistic(
+    statistic: Any,
+    beta: np.ndarray,
+    at_estimate: np.ndarray | None,
+    fits: ReplicateFits,
+    influence: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Fields of the result; none without a statistic."""
+    if at_estimate is None:
+        return {}
+    return {
+        "statistic": statistic_of_replicates(statistic, fits, at_estimate),
+        "statistic_t0": at_estimate,
+        "statistic_acceleration": statistic_acceleration(statistic, beta, at_estimate, influence),
+    }
 
 
 def _check_frequencies(frequencies: Any, n_subjects: int) -> np.ndarray | None:
@@ -160,8 +235,3 @@ def _influence(model: FittedModel, data: Any, subjects: np.ndarray) -> np.ndarra
     variance = torch.as_tensor(model.variance, device=device)
     with threads_for(data.stop.numel() // 4):
         return score_residuals_of_rows(fitted, True, groups, variance).cpu().numpy()
-
-
-def _joined(parts: list[ReplicateFits]) -> ReplicateFits:
-    columns = ([getattr(part, field.name) for part in parts] for field in fields(ReplicateFits))
-    return ReplicateFits(*(np.concatenate(column) for column in columns))

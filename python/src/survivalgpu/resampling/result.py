@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from survivalgpu.dependencies import require
+from survivalgpu.errors import InvalidArgumentError
 from survivalgpu.inference import check_level
 from survivalgpu.newton import CONVERGED
 from survivalgpu.resampling.intervals import check_interval, interval
@@ -39,6 +40,10 @@ class CoxBootstrap:
         Number of subjects.
     acceleration : ndarray
         ``(p,)`` for the interval "bca", from the influence of the subjects.
+    statistic, statistic_t0, statistic_acceleration : ndarray or None
+        ``(R, q)`` the user's statistic of each resample, NaN where it could not be fitted;
+        ``(q,)`` at the estimate; and ``(q,)`` as ``acceleration``, by the statistic's
+        gradient. None without a statistic.
     """
 
     names: tuple[str, ...]
@@ -51,6 +56,9 @@ class CoxBootstrap:
     seed: int | None
     n_subjects: int
     acceleration: np.ndarray
+    statistic: np.ndarray | None = None
+    statistic_t0: np.ndarray | None = None
+    statistic_acceleration: np.ndarray | None = None
 
     @property
     def failures(self) -> dict[str, int]:
@@ -72,8 +80,10 @@ class CoxBootstrap:
         """``(p, p)`` covariance of the resampled coefficients."""
         return np.cov(self._fitted(), rowvar=False).reshape(self.coef.size, self.coef.size)
 
-    def confint(self, level: float = 0.95, kind: str = "percentile") -> np.ndarray:
-        """Confidence limits of the coefficients.
+    def confint(
+        self, level: float = 0.95, kind: str = "percentile", of: str = "coefficients"
+    ) -> np.ndarray:
+        """Confidence limits of the coefficients or of the statistic.
 
         Parameters
         ----------
@@ -81,17 +91,19 @@ class CoxBootstrap:
             Confidence level, between 0 and 1.
         kind : {"percentile", "basic", "normal", "bca"}
             The interval; see :mod:`survivalgpu.resampling.intervals`.
+        of : {"coefficients", "statistic"}
+            Of what.
 
         Returns
         -------
         ndarray
-            ``(p, 2)`` lower and upper limits; resamples that could not be fitted are left
-            out.
+            ``(p, 2)``, or ``(q, 2)`` of a statistic, lower and upper limits; resamples that
+            could not be fitted are left out.
 
         Raises
         ------
         InvalidArgumentError
-            ``level`` or ``kind`` is no such thing.
+            ``level``, ``kind`` or ``of`` is no such thing, or there is no statistic.
 
         Notes
         -----
@@ -100,7 +112,7 @@ class CoxBootstrap:
         """
         check_level(level)
         check_interval(kind)
-        parts = zip(self.coefficients.T, self.coef, self.acceleration, strict=True)
+        parts = zip(*self._resampled(of), strict=True)
         return np.array([interval(t, t0, level, kind, a) for t, t0, a in parts]).reshape(-1, 2)
 
     def as_frame(self) -> Any:
@@ -110,7 +122,7 @@ class CoxBootstrap:
         -------
         DataFrame
             One row per resample: ``status``, ``loglik``, ``iterations`` and a column for
-            each covariate.
+            each covariate, then ``statistic0``, ``statistic1``, ... where there is one.
 
         Raises
         ------
@@ -122,7 +134,10 @@ class CoxBootstrap:
             {"status": self.status, "loglik": self.loglik, "iterations": self.iterations}
         )
         values = pandas.DataFrame(self.coefficients, columns=list(self.names))
-        return pandas.concat([table, values], axis=1)
+        tables = [table, values]
+        if self.statistic is not None:
+            tables.append(pandas.DataFrame(self.statistic).add_prefix("statistic"))
+        return pandas.concat(tables, axis=1)
 
     def __repr__(self) -> str:
         text = f"CoxBootstrap: {self.status.size} resamples of {self.n_subjects} subjects"
@@ -132,6 +147,18 @@ class CoxBootstrap:
             reasons = ", ".join(f"{number} {reason}" for reason, number in self.failures.items())
             text += f"; {sum(self.failures.values())} could not be fitted ({reasons})"
         return text
+
+    def _resampled(self, of: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Resampled values ``(q, R)``, estimates and accelerations ``(q,)``."""
+        if of == "coefficients":
+            return self.coefficients.T, self.coef, self.acceleration
+        if of != "statistic":
+            raise InvalidArgumentError("of", f"it is {of!r}.", 'Use "coefficients" or "statistic".')
+        if self.statistic is None:
+            raise InvalidArgumentError(
+                "of", "no statistic was computed.", "Give `statistic` to bootstrap()."
+            )
+        return self.statistic.T, self.statistic_t0, self.statistic_acceleration
 
     def _fitted(self) -> np.ndarray:
         return self.coefficients[self.status == CONVERGED]
