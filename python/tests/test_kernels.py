@@ -133,7 +133,10 @@ def test_fits_of_small_data_equal_torch(rows, ties):
     control = NewtonControl(iter_max=2)
     compiled = fit_coxph(rows.data(), ties, control=control)
     plain_fit = fit_coxph(rows.data(), ties, control=control, compiled=False)
-    assert_same(compiled, plain_fit, 1e-7)
+    # an inverse loses as many digits as its matrix's condition number has
+    condition = np.linalg.cond(plain_fit.information[0])
+    lost = 10 * np.finfo(float).eps * condition if np.isfinite(condition) else 0.0
+    assert_same(compiled, plain_fit, max(1e-7, min(lost, 1e-4)))
 
 
 @given(survival_rows())
