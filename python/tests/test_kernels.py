@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from agreement import relative_difference
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import survival_rows, ties_rules
 
@@ -133,10 +133,15 @@ def test_fits_of_small_data_equal_torch(rows, ties):
     control = NewtonControl(iter_max=2)
     compiled = fit_coxph(rows.data(), ties, control=control)
     plain_fit = fit_coxph(rows.data(), ties, control=control, compiled=False)
+    information = plain_fit.information[0]
+    spread = np.diagonal(information)
+    # what separation leaves of information is rounding, and so is its rank
+    assume(np.isfinite(information).all() and not ((spread != 0) & (np.abs(spread) < 1e-8)).any())
+    kept = information[np.ix_(spread != 0, spread != 0)]
     # an inverse loses as many digits as its matrix's condition number has
-    condition = np.linalg.cond(plain_fit.information[0])
-    lost = 10 * np.finfo(float).eps * condition if np.isfinite(condition) else 0.0
-    assert_same(compiled, plain_fit, max(1e-7, min(lost, 1e-4)))
+    condition = np.linalg.cond(kept) if kept.size else 1.0
+    assume(condition < 1e10)
+    assert_same(compiled, plain_fit, max(1e-7, 10 * np.finfo(float).eps * condition))
 
 
 @given(survival_rows())
